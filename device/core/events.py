@@ -1,0 +1,145 @@
+"""What has happened: past facts, posted to the inbox by adapters and effects. Frozen; times are monotonic seconds."""
+
+from dataclasses import dataclass
+
+from protocol.messages import DeviceWelcome, ToDevice
+
+# Hardware
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A button's contact changed at monotonic time `at`; raw, bouncing."""
+
+    button: str
+    pressed: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeReleased:
+    door: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeLowered:
+    door: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareFault:
+    """`what` is one of camera, microphone, loudspeaker, buttons, strike."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareBack:
+    what: str
+
+
+# The button, debounced
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unstuck:
+    button: str
+
+
+# Signaling
+
+
+@dataclass(frozen=True, slots=True)
+class SignalingUp:
+    welcome: DeviceWelcome
+
+
+@dataclass(frozen=True, slots=True)
+class SignalingDown:
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalingSaid:
+    message: ToDevice
+
+
+# Connections, as the transport sees them
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOffered:
+    link: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """`control` is open and the peer's certificate is the one the proof named."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMessage:
+    link: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCandidate:
+    link: str
+    candidate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    link: str
+    why: str
+
+
+# Links, as the call sees them
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """Both hellos were exchanged: this answerer can be shown, heard and obeyed."""
+
+    link: str
+    answerer: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    link: str
+    answerer: str
+
+
+Hardware = Edge | StrikeReleased | StrikeLowered | HardwareFault | HardwareBack
+Event = (
+    Hardware
+    | Pressed
+    | Stuck
+    | Unstuck
+    | SignalingUp
+    | SignalingDown
+    | SignalingSaid
+    | LinkOffered
+    | LinkOpened
+    | LinkMessage
+    | LinkCandidate
+    | LinkLost
+    | LinkUp
+    | LinkDown
+)

@@ -1,0 +1,105 @@
+"""What the device's core needs from the world, as typing protocols.
+
+An adapter conforms by shape; nothing inherits from here. Every port has a fake in `tests/fakes` that passes
+the same contract suite as the real adapter.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from protocol.candidates import Candidate
+from protocol.messages import IceServer
+
+LampPattern = Literal["off", "on", "ringing", "failed"]
+ToneName = Literal["ringback", "busy", "nobody", "released"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One H.264 access unit: Annex-B `data`, `pts` on the 90 kHz clock, `drawn_at` in wall-clock seconds.
+
+    A key frame carries its parameter sets.
+    """
+
+    data: bytes
+    pts: int
+    key: bool
+    drawn_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpusPacket:
+    """20 ms of Opus: 960 samples; `pts` on the 48 kHz clock."""
+
+    data: bytes
+    pts: int
+
+
+class Panel(Protocol):
+    """Buttons, lamp and strikes. Posts `Edge`, `StrikeReleased`, `StrikeLowered`."""
+
+    def open(self) -> None:
+        """Claim the lines; HardwareError if that fails."""
+
+    def lamp(self, pattern: LampPattern) -> None: ...
+
+    def release_strike(self, door: str, seconds: float) -> None:
+        """Energise the strike for `seconds`, on a thread of its own, never longer than the hard bound."""
+
+    def close(self) -> None:
+        """Lower every strike and give the lines back. May be called twice."""
+
+
+class VideoSource(Protocol):
+    """A camera with its encoder: encodes only while somebody watches."""
+
+    def open(self) -> None: ...
+
+    def watch(self, sink: Callable[[EncodedFrame], None]) -> Callable[[], None]:
+        """Send frames to `sink`, on the event loop's thread, a key frame first. Returns how to stop."""
+
+    def request_key_frame(self) -> None:
+        """The next frame is a key frame; honoured at most once per 300 ms."""
+
+    def set_bitrate(self, bitrate_bps: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Sound(Protocol):
+    """Microphone and loudspeaker at the door."""
+
+    def open(self) -> None: ...
+
+    def listen(self, sink: Callable[[OpusPacket], None]) -> Callable[[], None]:
+        """Send the microphone to `sink`, on the event loop's thread. Returns how to stop."""
+
+    def play(self, pcm: bytes) -> None:
+        """Queue far-end sound: s16le, mono, 48 kHz, a multiple of 20 ms; the oldest is dropped when full."""
+
+    def tone(self, name: ToneName | None) -> None:
+        """Play a tone until told otherwise; None stops it."""
+
+    def close(self) -> None: ...
+
+
+class Peers(Protocol):
+    """DTLS-SRTP connections, by link id. Posts LinkOffered, LinkOpened, LinkMessage, LinkCandidate, LinkLost."""
+
+    def open_link(self, link: str, ice_servers: Sequence[IceServer]) -> None: ...
+
+    def accept(self, link: str, answer_sdp: str, fingerprint: str) -> None:
+        """Take a vetted answer; LinkOpened follows once the peer's certificate has that fingerprint."""
+
+    def add_candidate(self, link: str, candidate: Candidate | None) -> None: ...
+
+    def send(self, link: str, text: str) -> None: ...
+
+    def show_video(self, link: str, on: bool) -> None: ...
+
+    def talk(self, link: str, on: bool) -> None: ...
+
+    def close_link(self, link: str) -> None: ...
+
+    async def close(self) -> None: ...

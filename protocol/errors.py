@@ -1,0 +1,24 @@
+"""The roots of the error tree: one class per decision a caller makes."""
+
+
+class DoorwardError(Exception):
+    """An error with a sentence for the operator: what was wrong, where, and what to do.
+
+    `exit_code` is the process's exit code when the error reaches the command line.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(DoorwardError):
+    """A file we were given is wrong: restarting will not help (EX_CONFIG of sysexits.h)."""
+
+    exit_code = 78
+
+
+class PeerError(DoorwardError):
+    """The other side broke the protocol; `reason` is the `close` reason that it is told."""
+
+    def __init__(self, message: str, reason: str = "error") -> None:
+        super().__init__(message)
+        self.reason = reason

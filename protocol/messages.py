@@ -1,0 +1,279 @@
+"""Every message of the protocol (sections 3 to 5), as tagged structs; unions say who may send what to whom."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from protocol.candidates import Candidate
+from protocol.ids import CallId, Id, Positive, Token
+
+Sdp = Annotated[str, Meta(max_length=32 * 1024)]
+Jws = Annotated[str, Meta(max_length=12 * 1024)]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Text = Annotated[str, Meta(max_length=256)]
+
+Reason = Literal[
+    "bye", "replaced", "full", "fingerprint", "proof", "roster", "hello", "linked", "timeout", "error"
+]
+Outcome = Literal["answered", "missed", "declined", "failed"]
+May = Literal["talk", "open", "view"]
+Phase = Literal["idle", "ringing", "talking", "busy"]
+Fault = Literal[
+    "camera", "microphone", "loudspeaker", "buttons", "strike", "clock", "certificate", "storage",
+    "offline", "roster",
+]  # fmt: skip
+RefusalCode = Literal["not-allowed", "not-now", "answered-elsewhere", "unknown", "too-fast", "fault"]
+
+
+class _Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    pass
+
+
+class IceServer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The W3C `RTCIceServer`, with `urls` always a list."""
+
+    urls: Annotated[list[Text], Meta(max_length=8)]
+    username: Text | UnsetType = UNSET
+    credential: Text | UnsetType = UNSET
+
+
+IceServerList = Annotated[list[IceServer], Meta(max_length=8)]
+
+
+class Presence(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One session of one answerer, as the device is told of it."""
+
+    session: Token
+    answerer: Id
+
+
+class DeviceOnline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    device: Id
+    online: bool
+
+
+# Both directions, every channel
+
+
+class RosterMessage(_Message, tag="roster"):
+    jws: Jws
+
+
+class ErrorMessage(_Message, tag="error"):
+    code: Text
+    message: Text
+
+
+# Device and server
+
+
+class DeviceWelcome(_Message, tag="welcome"):
+    ice_servers: IceServerList
+    roster: Jws | None
+    answerers: Annotated[list[Presence], Meta(max_length=1024)]
+    time: Positive
+
+
+class Arrived(_Message, tag="arrived"):
+    session: Token
+    answerer: Id
+
+
+class Left(_Message, tag="left"):
+    session: Token
+
+
+class IceServers(_Message, tag="ice-servers"):
+    ice_servers: IceServerList
+
+
+class Offer(_Message, tag="offer"):
+    session: Token
+    link: Token
+    sdp: Sdp
+
+
+class Answer(_Message, tag="answer"):
+    session: Token
+    link: Token
+    sdp: Sdp
+    proof: Jws
+
+
+class Close(_Message, tag="close"):
+    session: Token
+    link: Token
+    reason: Reason
+
+
+class DeviceCandidate(_Message, tag="candidate"):
+    session: Token
+    link: Token
+    candidate: Candidate | None
+
+
+class Ring(_Message, tag="ring"):
+    call: CallId
+    button: Id
+    answerers: Annotated[list[Id], Meta(max_length=64)]
+
+
+class RingEnded(_Message, tag="ring-ended"):
+    call: CallId
+
+
+class RosterAccepted(_Message, tag="roster-accepted"):
+    jws: Jws
+
+
+ToDevice = (
+    DeviceWelcome | Arrived | Left | RosterMessage | IceServers | Answer | Close | DeviceCandidate | ErrorMessage
+)
+FromDevice = Offer | Close | Ring | RingEnded | DeviceCandidate | RosterAccepted
+
+# Answerer and server
+
+
+class Challenge(_Message, tag="challenge"):
+    nonce: Token
+    site: Id
+
+
+class LoginMessage(_Message, tag="login"):
+    jws: Jws
+
+
+class AnswererWelcome(_Message, tag="welcome"):
+    session: Token
+    ice_servers: IceServerList
+    rosters: Annotated[list[Jws], Meta(max_length=64)]
+    devices: Annotated[list[DeviceOnline], Meta(max_length=64)]
+    push_key: Text | None
+
+
+class DevicePresence(_Message, tag="device"):
+    device: Id
+    online: bool
+
+
+class AnswererOffer(_Message, tag="offer"):
+    device: Id
+    link: Token
+    sdp: Sdp
+
+
+class AnswererAnswer(_Message, tag="answer"):
+    device: Id
+    link: Token
+    sdp: Sdp
+    proof: Jws
+
+
+class AnswererCandidate(_Message, tag="candidate"):
+    device: Id
+    link: Token
+    candidate: Candidate | None
+
+
+class AnswererClose(_Message, tag="close"):
+    device: Id
+    link: Token
+    reason: Reason
+
+
+ToAnswerer = (
+    Challenge
+    | AnswererWelcome
+    | AnswererOffer
+    | DevicePresence
+    | RosterMessage
+    | AnswererCandidate
+    | AnswererClose
+    | ErrorMessage
+)
+FromAnswerer = LoginMessage | AnswererAnswer | AnswererCandidate | AnswererClose
+
+# The control channel of a link
+
+
+class Hello(_Message, tag="hello"):
+    """The first message of each end (section 8, rule 8): every member is compared."""
+
+    v: Literal[1]
+    link: Token
+    site: Id
+    device: Id
+    answerer: Id
+    serial: Positive
+
+
+class DoorState(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    open_until: Positive | None
+
+
+class You(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    may: list[May]
+
+
+class State(_Message, tag="state"):
+    """Everything this link may know of the door; sent whole after every change."""
+
+    phase: Phase
+    call: CallId | None
+    button: Id | None
+    since: Positive
+    answered_by: Id | None
+    video: bool
+    audio: bool
+    doors: dict[Id, DoorState]
+    you: You
+    faults: list[Fault]
+
+
+class Done(_Message, tag="done"):
+    id: Positive
+
+
+class Refused(_Message, tag="refused"):
+    id: Positive
+    code: RefusalCode
+    message: Text
+
+
+class LinkClose(_Message, tag="close"):
+    reason: Reason
+
+
+class Ping(_Message, tag="ping"):
+    id: Positive
+
+
+class AnswerCall(_Message, tag="answer"):
+    id: Positive
+    call: CallId
+
+
+class Decline(_Message, tag="decline"):
+    id: Positive
+    call: CallId
+
+
+class HangUp(_Message, tag="hang-up"):
+    id: Positive
+    call: CallId
+
+
+class OpenDoor(_Message, tag="open-door"):
+    id: Positive
+    door: Id
+    call: CallId
+
+
+class View(_Message, tag="view"):
+    id: Positive
+    on: bool
+
+
+Command = AnswerCall | Decline | HangUp | OpenDoor | View | Ping
+ToDoor = Hello | Command | Done | RosterMessage | LinkClose
+FromDoor = Hello | State | Done | Refused | RosterMessage | LinkClose | Ping
