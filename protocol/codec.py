@@ -38,6 +38,11 @@ def convert(value: object, kind: type[T]) -> T:
         raise PeerError(str(error)) from error
 
 
+def convert_union(value: object, union: Any) -> object:
+    """`convert` for a union of tagged structs, which the type system cannot pass along."""
+    return convert(value, union)
+
+
 def parse_json(text: str | bytes, limit: int = MESSAGE_LIMIT) -> Any:
     """`text` as plain Python values, duplicates refused; PeerError for anything that is not I-JSON (RFC 7493)."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text

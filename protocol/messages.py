@@ -1,10 +1,11 @@
 """Every message of the protocol (sections 3 to 5), as tagged structs; unions say who may send what to whom."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from protocol.candidates import Candidate
+from protocol.codec import CONTROL_LIMIT, MESSAGE_LIMIT, convert_union, parse_json
 from protocol.ids import CallId, Id, Positive, Token
 
 Sdp = Annotated[str, Meta(max_length=32 * 1024)]
@@ -55,11 +56,11 @@ class DeviceOnline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 # Both directions, every channel
 
 
-class RosterMessage(_Message, tag="roster"):
+class RosterMessage(_Message, frozen=True, tag="roster"):
     jws: Jws
 
 
-class ErrorMessage(_Message, tag="error"):
+class ErrorMessage(_Message, frozen=True, tag="error"):
     code: Text
     message: Text
 
@@ -67,62 +68,62 @@ class ErrorMessage(_Message, tag="error"):
 # Device and server
 
 
-class DeviceWelcome(_Message, tag="welcome"):
+class DeviceWelcome(_Message, frozen=True, tag="welcome"):
     ice_servers: IceServerList
     roster: Jws | None
     answerers: Annotated[list[Presence], Meta(max_length=1024)]
     time: Positive
 
 
-class Arrived(_Message, tag="arrived"):
+class Arrived(_Message, frozen=True, tag="arrived"):
     session: Token
     answerer: Id
 
 
-class Left(_Message, tag="left"):
+class Left(_Message, frozen=True, tag="left"):
     session: Token
 
 
-class IceServers(_Message, tag="ice-servers"):
+class IceServers(_Message, frozen=True, tag="ice-servers"):
     ice_servers: IceServerList
 
 
-class Offer(_Message, tag="offer"):
+class Offer(_Message, frozen=True, tag="offer"):
     session: Token
     link: Token
     sdp: Sdp
 
 
-class Answer(_Message, tag="answer"):
+class Answer(_Message, frozen=True, tag="answer"):
     session: Token
     link: Token
     sdp: Sdp
     proof: Jws
 
 
-class Close(_Message, tag="close"):
+class Close(_Message, frozen=True, tag="close"):
     session: Token
     link: Token
     reason: Reason
 
 
-class DeviceCandidate(_Message, tag="candidate"):
+class DeviceCandidate(_Message, frozen=True, tag="candidate"):
     session: Token
     link: Token
     candidate: Candidate | None
 
 
-class Ring(_Message, tag="ring"):
+class Ring(_Message, frozen=True, tag="ring"):
     call: CallId
     button: Id
     answerers: Annotated[list[Id], Meta(max_length=64)]
 
 
-class RingEnded(_Message, tag="ring-ended"):
+class RingEnded(_Message, frozen=True, tag="ring-ended"):
     call: CallId
 
 
-class RosterAccepted(_Message, tag="roster-accepted"):
+class RosterAccepted(_Message, frozen=True, tag="roster-accepted"):
     jws: Jws
 
 
@@ -134,16 +135,16 @@ FromDevice = Offer | Close | Ring | RingEnded | DeviceCandidate | RosterAccepted
 # Answerer and server
 
 
-class Challenge(_Message, tag="challenge"):
+class Challenge(_Message, frozen=True, tag="challenge"):
     nonce: Token
     site: Id
 
 
-class LoginMessage(_Message, tag="login"):
+class LoginMessage(_Message, frozen=True, tag="login"):
     jws: Jws
 
 
-class AnswererWelcome(_Message, tag="welcome"):
+class AnswererWelcome(_Message, frozen=True, tag="welcome"):
     session: Token
     ice_servers: IceServerList
     rosters: Annotated[list[Jws], Meta(max_length=64)]
@@ -151,31 +152,31 @@ class AnswererWelcome(_Message, tag="welcome"):
     push_key: Text | None
 
 
-class DevicePresence(_Message, tag="device"):
+class DevicePresence(_Message, frozen=True, tag="device"):
     device: Id
     online: bool
 
 
-class AnswererOffer(_Message, tag="offer"):
+class AnswererOffer(_Message, frozen=True, tag="offer"):
     device: Id
     link: Token
     sdp: Sdp
 
 
-class AnswererAnswer(_Message, tag="answer"):
+class AnswererAnswer(_Message, frozen=True, tag="answer"):
     device: Id
     link: Token
     sdp: Sdp
     proof: Jws
 
 
-class AnswererCandidate(_Message, tag="candidate"):
+class AnswererCandidate(_Message, frozen=True, tag="candidate"):
     device: Id
     link: Token
     candidate: Candidate | None
 
 
-class AnswererClose(_Message, tag="close"):
+class AnswererClose(_Message, frozen=True, tag="close"):
     device: Id
     link: Token
     reason: Reason
@@ -196,7 +197,7 @@ FromAnswerer = LoginMessage | AnswererAnswer | AnswererCandidate | AnswererClose
 # The control channel of a link
 
 
-class Hello(_Message, tag="hello"):
+class Hello(_Message, frozen=True, tag="hello"):
     """The first message of each end (section 8, rule 8): every member is compared."""
 
     v: Literal[1]
@@ -215,7 +216,7 @@ class You(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     may: list[May]
 
 
-class State(_Message, tag="state"):
+class State(_Message, frozen=True, tag="state"):
     """Everything this link may know of the door; sent whole after every change."""
 
     phase: Phase
@@ -230,46 +231,46 @@ class State(_Message, tag="state"):
     faults: list[Fault]
 
 
-class Done(_Message, tag="done"):
+class Done(_Message, frozen=True, tag="done"):
     id: Positive
 
 
-class Refused(_Message, tag="refused"):
+class Refused(_Message, frozen=True, tag="refused"):
     id: Positive
     code: RefusalCode
     message: Text
 
 
-class LinkClose(_Message, tag="close"):
+class LinkClose(_Message, frozen=True, tag="close"):
     reason: Reason
 
 
-class Ping(_Message, tag="ping"):
+class Ping(_Message, frozen=True, tag="ping"):
     id: Positive
 
 
-class AnswerCall(_Message, tag="answer"):
-    id: Positive
-    call: CallId
-
-
-class Decline(_Message, tag="decline"):
+class AnswerCall(_Message, frozen=True, tag="answer"):
     id: Positive
     call: CallId
 
 
-class HangUp(_Message, tag="hang-up"):
+class Decline(_Message, frozen=True, tag="decline"):
     id: Positive
     call: CallId
 
 
-class OpenDoor(_Message, tag="open-door"):
+class HangUp(_Message, frozen=True, tag="hang-up"):
+    id: Positive
+    call: CallId
+
+
+class OpenDoor(_Message, frozen=True, tag="open-door"):
     id: Positive
     door: Id
     call: CallId
 
 
-class View(_Message, tag="view"):
+class View(_Message, frozen=True, tag="view"):
     id: Positive
     on: bool
 
@@ -277,3 +278,34 @@ class View(_Message, tag="view"):
 Command = AnswerCall | Decline | HangUp | OpenDoor | View | Ping
 ToDoor = Hello | Command | Done | RosterMessage | LinkClose
 FromDoor = Hello | State | Done | Refused | RosterMessage | LinkClose | Ping
+
+
+# Text in, checked message out. PeerError for an unknown `type` or a member of the wrong shape.
+
+
+def parse_to_device(text: str | bytes) -> ToDevice:
+    return cast(ToDevice, _parse(text, ToDevice, MESSAGE_LIMIT))
+
+
+def parse_from_device(text: str | bytes) -> FromDevice:
+    return cast(FromDevice, _parse(text, FromDevice, MESSAGE_LIMIT))
+
+
+def parse_to_answerer(text: str | bytes) -> ToAnswerer:
+    return cast(ToAnswerer, _parse(text, ToAnswerer, MESSAGE_LIMIT))
+
+
+def parse_from_answerer(text: str | bytes) -> FromAnswerer:
+    return cast(FromAnswerer, _parse(text, FromAnswerer, MESSAGE_LIMIT))
+
+
+def parse_to_door(text: str | bytes) -> ToDoor:
+    return cast(ToDoor, _parse(text, ToDoor, CONTROL_LIMIT))
+
+
+def parse_from_door(text: str | bytes) -> FromDoor:
+    return cast(FromDoor, _parse(text, FromDoor, CONTROL_LIMIT))
+
+
+def _parse(text: str | bytes, union: Any, limit: int) -> object:
+    return convert_union(parse_json(text, limit), union)
