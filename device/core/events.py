@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
-from protocol.messages import DeviceWelcome, ToDevice
+from protocol.messages import Command, DeviceWelcome, ToDevice
+from protocol.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Now, twice: `mono` for durations, `utc` for what carries a date. Both in seconds.
+
+    `utc` never runs backwards past what was once known (protocol section 8, rule 5).
+    """
+
+    mono: float
+    utc: float
+
 
 # Hardware
 
@@ -126,6 +139,37 @@ class LinkDown:
     answerer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person's command, with its `id` already judged to be the next one."""
+
+    link: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChanged:
+    """The roster now in force, or None when there is none, or it has expired."""
+
+    roster: Roster | None
+
+
+# The machine itself
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A fault that is not a piece of hardware: storage, clock, certificate."""
+
+    what: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A deadline has come."""
+
+
 Hardware = Edge | StrikeReleased | StrikeLowered | HardwareFault | HardwareBack
 Event = (
     Hardware
@@ -142,4 +186,8 @@ Event = (
     | LinkLost
     | LinkUp
     | LinkDown
+    | Commanded
+    | RosterChanged
+    | Warned
+    | Tick
 )

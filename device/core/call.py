@@ -1,0 +1,383 @@
+"""The call: what the visitor is doing. One at a time, judged here and nowhere else (protocol section 5).
+
+`_decide` holds every transition; `_draw` compares what should flow, shine and sound with what does, and returns the
+differences. So no transition can forget to stop a picture, and a link that comes late is served like any other.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from device.core.effects import (
+    Effect,
+    Lamp,
+    Note,
+    RecordCall,
+    ReleaseStrike,
+    SendControl,
+    ShowVideo,
+    Talk,
+    Tell,
+    Tone,
+)
+from device.core.events import (
+    Commanded,
+    Event,
+    HardwareBack,
+    HardwareFault,
+    Instant,
+    LinkDown,
+    LinkUp,
+    Pressed,
+    RosterChanged,
+    SignalingDown,
+    SignalingUp,
+    StrikeLowered,
+    Stuck,
+    Unstuck,
+    Warned,
+)
+from device.core.view import FAULTS, Idle, Phase, Picture, Ringing, Talking, state_for
+from device.ports import LampPattern, ToneName
+from protocol.messages import (
+    AnswerCall,
+    Command,
+    Decline,
+    Done,
+    HangUp,
+    OpenDoor,
+    Outcome,
+    Ping,
+    RefusalCode,
+    Refused,
+    Ring,
+    RingEnded,
+    State,
+    View,
+)
+from protocol.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class CallRules:
+    """Durations in seconds; `doors` maps each configured door to how long its strike is released."""
+
+    ring_s: float = 30.0
+    talk_s: float = 300.0
+    view_s: float = 300.0
+    after_s: float = 4.0
+    doors: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """What a visitor still hears and sees once a call is over, or was never possible."""
+
+    tone: ToneName
+    lamp: LampPattern
+    until: float
+
+
+class _Refusal(Exception):
+    def __init__(self, code: RefusalCode, message: str) -> None:
+        super().__init__(message)
+        self.code: RefusalCode = code
+
+
+class Call:
+    """`handle` takes what happened and returns what to do; `deadline` is when it wants a Tick (monotonic seconds)."""
+
+    def __init__(self, rules: CallRules, new_call: Callable[[], str]) -> None:
+        self._rules = rules
+        self._new_call = new_call
+        self._phase: Phase = Idle(since=1)
+        self._picture = Picture(faults=frozenset({"offline", "roster"}))
+        self._views_until: dict[str, float] = {}
+        self._until: float | None = None
+        self._after: _After | None = None
+        self._waking = False
+        self._reached = False
+        self._shown: set[str] = set()
+        self._talking_link: str | None = None
+        self._lamp: LampPattern = "off"
+        self._tone: ToneName | None = None
+        self._told: dict[str, State] = {}
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        effects = self._expire(now) + self._decide(event, now)
+        return self._draw() + effects
+
+    @property
+    def deadline(self) -> float | None:
+        times = [self._until, self._after.until if self._after else None, *self._views_until.values()]
+        return min((at for at in times if at is not None), default=None)
+
+    def rings(self, answerer: str) -> bool:
+        """Whether a ring waits for this person."""
+        return isinstance(self._phase, Ringing) and self._picture.rung(self._phase, answerer)
+
+    def uses(self, link: str) -> bool:
+        """Whether this link is rung, talking or viewing: it must not be given up for another."""
+        return link in self._shown or link == self._talking_link
+
+    # Decisions
+
+    def _decide(self, event: Event, now: Instant) -> list[Effect]:
+        picture = self._picture
+        match event:
+            case Pressed(button):
+                return self._pressed(button, now)
+            case Commanded(link, command) if link in picture.links:
+                return self._commanded(link, command, now)
+            case LinkUp(link, answerer):
+                self._picture = replace(picture, links={**picture.links, link: answerer})
+                self._reached = self._reached or self.rings(answerer)
+            case LinkDown(link, _):
+                return self._link_down(link, now)
+            case RosterChanged(roster):
+                return self._roster_changed(roster, now)
+            case StrikeLowered(door):
+                self._picture = replace(picture, doors={d: t for d, t in picture.doors.items() if d != door})
+            case SignalingUp():
+                self._set_fault("offline", False)
+            case SignalingDown():
+                self._set_fault("offline", True)
+            case Stuck(button):
+                self._set_fault("buttons", True)
+                return [Note("warning", "button-stuck", {"button": button})]
+            case Unstuck():
+                self._set_fault("buttons", False)
+            case HardwareFault(what, detail):
+                self._set_fault(what, True)
+                if what == "strike":
+                    self._picture = replace(self._picture, doors={})
+                return [Note("warning", "fault", {"what": what, "detail": detail})]
+            case HardwareBack(what):
+                self._set_fault(what, False)
+                return [Note("info", "fault-gone", {"what": what})]
+            case Warned(what, on):
+                self._set_fault(what, on)
+        return []
+
+    def _pressed(self, button: str, now: Instant) -> list[Effect]:
+        if not isinstance(self._phase, Idle):
+            if self._phase.button == button:
+                return []
+            self._after = _After("busy", "failed", now.mono + self._rules.after_s)
+            record = RecordCall(self._new_call(), button, int(now.utc), "failed", None, tuple(self._rung(button)))
+            return [record, Note("info", "pressed-while-busy", {"button": button})]
+        self._after = None
+        call, rung = self._new_call(), self._rung(button)
+        linked = {answerer for answerer in self._picture.links.values() if answerer in rung}
+        online = "offline" not in self._picture.faults
+        if not rung or not (linked or online):
+            self._after = _After("nobody", "failed", now.mono + self._rules.after_s)
+            why = "nobody is rung by this button" if not rung else "no server and no standing link"
+            record = RecordCall(call, button, int(now.utc), "failed", None, tuple(rung))
+            return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]
+        self._phase = Ringing(int(now.utc), call, button, tuple(rung), frozenset())
+        self._until = now.mono + self._rules.ring_s
+        self._views_until = {}
+        self._picture = replace(self._picture, views={})
+        self._reached = bool(linked)
+        absent = [answerer for answerer in rung if answerer not in linked]
+        self._waking = bool(absent) and online
+        wake: list[Effect] = [Tell(Ring(call=call, button=button, answerers=absent))] if self._waking else []
+        return [*wake, Note("info", "ringing", {"button": button, "linked": len(linked), "absent": len(absent)})]
+
+    def _commanded(self, link: str, command: Command, now: Instant) -> list[Effect]:
+        try:
+            effects = self._obey(link, command, now)
+        except _Refusal as refusal:
+            refused = Refused(id=command.id, code=refusal.code, message=str(refusal))
+            note = Note("info", "refused", {"command": type(command).__name__, "code": refusal.code})
+            return [SendControl(link, refused), note]
+        return [SendControl(link, Done(id=command.id)), *effects]
+
+    def _obey(self, link: str, command: Command, now: Instant) -> list[Effect]:
+        answerer = self._picture.links[link]
+        match command, self._phase:
+            case Ping(), _:
+                return []
+            case AnswerCall(call=call), Talking() as talking if call == talking.call and answerer in talking.rung:
+                raise _Refusal("answered-elsewhere", f"{talking.answerer} has answered")
+            case (AnswerCall(call=call) | Decline(call=call)), Ringing() as ringing if (
+                call == ringing.call and self._picture.rung(ringing, answerer)
+            ):
+                if isinstance(command, Decline):
+                    return self._decline(ringing, answerer, now)
+                self._phase = Talking(
+                    int(now.utc), ringing.call, ringing.button, ringing.rung, link, answerer, ringing.since
+                )
+                self._until = now.mono + self._rules.talk_s
+                return [*self._stop_waking(ringing.call), Note("info", "answered", {"button": ringing.button})]
+            case AnswerCall(), _ if not self._may(answerer, "talk"):
+                raise _Refusal("not-allowed", "this key may not answer")
+            case HangUp(call=call), Talking() as talking if call == talking.call and link == talking.link:
+                return self._end(talking, "answered", now)
+            case OpenDoor(), _:
+                return self._open(link, answerer, command, now)
+            case View(on=on), _:
+                return self._view(link, answerer, on, now)
+        raise _Refusal("not-now", "this call is not, or no longer, there for you")
+
+    def _open(self, link: str, answerer: str, command: OpenDoor, now: Instant) -> list[Effect]:
+        roster = self._picture.roster
+        if roster is None or not roster.may(answerer, "open"):
+            raise _Refusal("not-allowed", "this key may not open")
+        if command.door not in self._rules.doors or command.door not in roster.doors:
+            raise _Refusal("unknown", f"there is no door {command.door!r}")
+        view = self._picture.views.get(link)
+        concerned = not isinstance(self._phase, Idle) and (
+            command.call == self._phase.call and self._picture.concerns(self._phase, answerer)
+        )
+        if not concerned and command.call != view:
+            raise _Refusal("not-now", "open the door from a ring, a talk or a view")
+        if "strike" in self._picture.faults:
+            raise _Refusal("fault", "the strike does not work")
+        if command.door in self._picture.doors:
+            raise _Refusal("too-fast", "the door is already released")
+        seconds = self._rules.doors[command.door]
+        until = math.ceil(now.utc + seconds)
+        self._picture = replace(self._picture, doors={**self._picture.doors, command.door: until})
+        return [
+            ReleaseStrike(command.door, seconds),
+            Note("info", "door-opened", {"door": command.door, "by": answerer}),
+        ]
+
+    def _view(self, link: str, answerer: str, on: bool, now: Instant) -> list[Effect]:
+        if not self._may(answerer, "view"):
+            raise _Refusal("not-allowed", "this key may not look in")
+        if on and not isinstance(self._phase, Idle):
+            raise _Refusal("not-now", "somebody is at the door")
+        views = {k: v for k, v in self._picture.views.items() if k != link}
+        self._views_until.pop(link, None)
+        if on:
+            views[link] = self._new_call()
+            self._views_until[link] = now.mono + self._rules.view_s
+        self._picture = replace(self._picture, views=views)
+        return [Note("info", "view", {"by": answerer, "on": on})]
+
+    def _decline(self, ringing: Ringing, answerer: str, now: Instant) -> list[Effect]:
+        declined = ringing.declined | {answerer}
+        self._phase = replace(ringing, declined=declined)
+        if set(ringing.rung) <= declined:
+            return self._end(ringing, "declined", now)
+        return [Note("info", "declined", {"button": ringing.button})]
+
+    def _link_down(self, link: str, now: Instant) -> list[Effect]:
+        keep = {k: v for k, v in self._picture.links.items() if k != link}
+        views = {k: v for k, v in self._picture.views.items() if k != link}
+        self._picture = replace(self._picture, links=keep, views=views)
+        self._views_until.pop(link, None)
+        self._told.pop(link, None)
+        self._shown.discard(link)
+        if link == self._talking_link:
+            self._talking_link = None
+        if isinstance(self._phase, Talking) and self._phase.link == link:
+            return [*self._end(self._phase, "answered", now), Note("warning", "talking-link-lost")]
+        return []
+
+    def _roster_changed(self, roster: Roster | None, now: Instant) -> list[Effect]:
+        self._picture = replace(self._picture, roster=roster)
+        self._set_fault("roster", roster is None)
+        views = {k: v for k, v in self._picture.views.items() if self._may(self._picture.links[k], "view")}
+        self._picture = replace(self._picture, views=views)
+        self._views_until = {k: v for k, v in self._views_until.items() if k in views}
+        match self._phase:
+            case Talking() as talking if not self._may(talking.answerer, "talk"):
+                return self._end(talking, "answered", now)
+            case Ringing() as ringing if roster is None:
+                return self._end(ringing, "failed", now)
+        return []
+
+    # The end of things
+
+    def _expire(self, now: Instant) -> list[Effect]:
+        ended = {link for link, at in self._views_until.items() if at <= now.mono}
+        if ended:
+            self._views_until = {k: v for k, v in self._views_until.items() if k not in ended}
+            self._picture = replace(
+                self._picture, views={k: v for k, v in self._picture.views.items() if k not in ended}
+            )
+        if self._after is not None and self._after.until <= now.mono:
+            self._after = None
+        if self._until is None or now.mono < self._until or isinstance(self._phase, Idle):
+            return []
+        return self._end(self._phase, "missed" if isinstance(self._phase, Ringing) else "answered", now)
+
+    def _end(self, phase: Ringing | Talking, outcome: Outcome, now: Instant) -> list[Effect]:
+        """The one way out of every call."""
+        self._phase = Idle(int(now.utc))
+        self._until = None
+        reached = self._reached or isinstance(phase, Talking)
+        self._after = _After(
+            "busy" if reached else "nobody",
+            "off" if outcome == "answered" else "failed",
+            now.mono + self._rules.after_s,
+        )
+        answered_by = phase.answerer if isinstance(phase, Talking) else None
+        began = phase.rang_at if isinstance(phase, Talking) else phase.since
+        return [
+            *self._stop_waking(phase.call),
+            RecordCall(phase.call, phase.button, began, outcome, answered_by, phase.rung),
+            Note("info", "call-ended", {"button": phase.button, "outcome": outcome}),
+        ]
+
+    def _stop_waking(self, call: str) -> list[Effect]:
+        if not self._waking:
+            return []
+        self._waking = False
+        return [Tell(RingEnded(call=call))]
+
+    # What flows, shines and sounds
+
+    def _draw(self) -> list[Effect]:
+        effects: list[Effect] = []
+        shown = {link for link in self._picture.links if self._picture.shows_video(self._phase, link)}
+        effects += [ShowVideo(link, True) for link in sorted(shown - self._shown)]
+        effects += [ShowVideo(link, False) for link in sorted(self._shown - shown)]
+        self._shown = shown
+        talking = self._phase.link if isinstance(self._phase, Talking) else None
+        if talking != self._talking_link:
+            effects += [Talk(self._talking_link, False)] if self._talking_link else []
+            effects += [Talk(talking, True)] if talking else []
+            self._talking_link = talking
+        for link in self._picture.links:
+            state = state_for(self._phase, self._picture, link, set(self._rules.doors))
+            if self._told.get(link) != state:
+                self._told[link] = state
+                effects.append(SendControl(link, state))
+        lamp, tone = self._wanted_lamp(), self._wanted_tone()
+        effects += [Lamp(lamp)] if lamp != self._lamp else []
+        effects += [Tone(tone)] if tone != self._tone else []
+        self._lamp, self._tone = lamp, tone
+        return effects
+
+    def _wanted_lamp(self) -> LampPattern:
+        if isinstance(self._phase, Ringing):
+            return "ringing"
+        if self._shown:
+            return "on"
+        return self._after.lamp if self._after else "off"
+
+    def _wanted_tone(self) -> ToneName | None:
+        if self._picture.doors:
+            return "released"
+        if self._after and not isinstance(self._phase, Talking):
+            return self._after.tone
+        return "ringback" if isinstance(self._phase, Ringing) else None
+
+    # Small questions
+
+    def _rung(self, button: str) -> list[str]:
+        roster = self._picture.roster
+        return [who for who in roster.rung_by(button) if roster.may(who, "talk")] if roster else []
+
+    def _may(self, answerer: str, right: str) -> bool:
+        return right in self._picture.rights(answerer)
+
+    def _set_fault(self, what: str, on: bool) -> None:
+        known = {fault for fault in FAULTS if fault == what}
+        faults = self._picture.faults | known if on else self._picture.faults - known
+        self._picture = replace(self._picture, faults=faults)

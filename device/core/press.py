@@ -1,0 +1,71 @@
+"""From bouncing contacts to presses.
+
+A press is reported at its leading edge, so bounce costs the visitor nothing; whatever the contact does within
+`LOCKOUT_S` after its last change is bounce. A contact that stays closed for `STUCK_S` is reported once as stuck.
+"""
+
+from dataclasses import dataclass
+
+from device.core.events import Edge, Event, Instant, Pressed, Stuck, Unstuck
+
+LOCKOUT_S = 0.05
+"""Contacts of door buttons settle within 5 to 20 ms; a finger cannot press twice in 50."""
+
+STUCK_S = 30.0
+"""Nobody holds a door button for half a minute; ice and vandals do."""
+
+
+@dataclass(slots=True)
+class _Contact:
+    closed: bool = False  # as last seen, bouncing
+    down: bool = False  # as reported
+    settled_at: float | None = None  # when an open contact counts as released
+    stuck_at: float | None = None
+    stuck: bool = False
+
+
+class Press:
+    """Debounces every button of the panel."""
+
+    def __init__(self) -> None:
+        self._contacts: dict[str, _Contact] = {}
+
+    def handle(self, event: Event, now: Instant) -> list[Event]:
+        if isinstance(event, Edge):
+            return self._settle(event.at) + self._edge(event)
+        return self._settle(now.mono)
+
+    @property
+    def deadline(self) -> float | None:
+        times = [at for contact in self._contacts.values() for at in (contact.settled_at, contact.stuck_at)]
+        return min((at for at in times if at is not None), default=None)
+
+    def _edge(self, edge: Edge) -> list[Event]:
+        contact = self._contacts.setdefault(edge.button, _Contact())
+        contact.closed = edge.pressed
+        if not edge.pressed:
+            contact.stuck_at = None
+            contact.settled_at = edge.at + LOCKOUT_S if contact.down else None
+            return []
+        contact.settled_at = None
+        if not contact.stuck:
+            contact.stuck_at = edge.at + STUCK_S
+        if contact.down:
+            return []
+        contact.down = True
+        return [Pressed(edge.button)]
+
+    def _settle(self, now: float) -> list[Event]:
+        events: list[Event] = []
+        for button, contact in self._contacts.items():
+            if contact.settled_at is not None and contact.settled_at <= now:
+                contact.settled_at = None
+                contact.down = False
+                if contact.stuck:
+                    contact.stuck = False
+                    events.append(Unstuck(button))
+            if contact.stuck_at is not None and contact.stuck_at <= now:
+                contact.stuck_at = None
+                contact.stuck = True
+                events.append(Stuck(button))
+        return events
