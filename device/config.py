@@ -1,0 +1,147 @@
+"""The daemon's configuration: one TOML file, every value checked, every error one line."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from protocol.errors import ConfigError
+from protocol.ids import is_id
+
+PINS = range(28)
+"""GPIOs of the 40-pin header, by Broadcom number."""
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class GpioConfig(_Table, frozen=True):
+    """`pins`: `lgpio` on a Pi; `mock` simulates them (demonstration and tests)."""
+
+    pins: Literal["lgpio", "mock"] = "lgpio"
+
+
+class ButtonConfig(_Table, frozen=True):
+    pin_bcm: int
+
+
+class DoorConfig(_Table, frozen=True):
+    """A strike, released for `open_s` seconds at a time."""
+
+    pin_bcm: int
+    open_s: Annotated[float, Meta(ge=0.1, le=30)] = 3.0
+
+
+class LampConfig(_Table, frozen=True):
+    pin_bcm: int
+
+
+class CallConfig(_Table, frozen=True):
+    """How long a ring, a talk and a look last at most, in seconds."""
+
+    ring_s: Seconds = 30.0
+    talk_s: Seconds = 300.0
+    view_s: Annotated[float, Meta(gt=0, le=300)] = 300.0
+
+
+class LinksConfig(_Table, frozen=True):
+    """`standing = false` makes a connection for each call instead of keeping one ready."""
+
+    limit: Annotated[int, Meta(ge=1, le=64)] = 16
+    standing: bool = True
+
+
+class VideoConfig(_Table, frozen=True):
+    """Size in pixels, `fps` frames a second, at most `bitrate_bps`."""
+
+    source: Literal["pattern"] = "pattern"
+    width: Annotated[int, Meta(ge=320, le=1920, multiple_of=16)] = 1280
+    height: Annotated[int, Meta(ge=180, le=1080, multiple_of=4)] = 720
+    fps: Annotated[int, Meta(ge=5, le=30)] = 30
+    bitrate_bps: Annotated[int, Meta(ge=200_000, le=8_000_000)] = 2_000_000
+
+
+class SoundConfig(_Table, frozen=True):
+    """ALSA PCM names."""
+
+    capture: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
+    playback: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
+    period_ms: Annotated[int, Meta(ge=5, le=40)] = 10
+
+
+class MediaConfig(_Table, frozen=True):
+    """`host_addresses`: offer only these addresses of this machine to the peer; empty for all."""
+
+    host_addresses: list[str] = []
+
+
+class Config(_Table, frozen=True):
+    """The whole file; paths are made absolute, relative to the file itself."""
+
+    identity: str
+    state: str
+    control_socket: str
+    button: dict[str, ButtonConfig]
+    gpio: GpioConfig = field(default_factory=GpioConfig)
+    door: dict[str, DoorConfig] = field(default_factory=dict)
+    lamp: LampConfig | None = None
+    call: CallConfig = field(default_factory=CallConfig)
+    links: LinksConfig = field(default_factory=LinksConfig)
+    video: VideoConfig = field(default_factory=VideoConfig)
+    sound: SoundConfig = field(default_factory=SoundConfig)
+    media: MediaConfig = field(default_factory=MediaConfig)
+
+
+def load_config(path: Path) -> Config:
+    """The checked configuration; ConfigError names the file, the member, and what would be right."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}; name the configuration with --config") from error
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_readable(str(error))}") from error
+    _check(path, config)
+    base = path.resolve().parent
+    return msgspec.structs.replace(
+        config,
+        identity=str(base / config.identity),
+        state=str(base / config.state),
+        control_socket=str(base / config.control_socket),
+    )
+
+
+def _readable(message: str) -> str:
+    """msgspec's `… - at `$.a.b`` as `a.b: …`."""
+    match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", message, re.DOTALL)
+    return f"{match['where']}: {match['what']}" if match else message
+
+
+def _check(path: Path, config: Config) -> None:
+    used: dict[int, str] = {}
+    pins = {f"button.{name}": button.pin_bcm for name, button in config.button.items()}
+    pins |= {f"door.{name}": door.pin_bcm for name, door in config.door.items()}
+    if config.lamp is not None:
+        pins["lamp"] = config.lamp.pin_bcm
+    if not config.button:
+        raise ConfigError(f"{path}: button: a door station needs at least one, as [button.NAME]")
+    for where, pin in pins.items():
+        name = where.partition(".")[2]
+        if name and not is_id(name):
+            raise ConfigError(f"{path}: {where}: names are lower-case letters, digits and hyphens, 32 at most")
+        if pin not in PINS:
+            raise ConfigError(f"{path}: {where}.pin_bcm: {pin} is not a GPIO of the 40-pin header (0–27)")
+        if pin in used:
+            raise ConfigError(f"{path}: {where}.pin_bcm: GPIO {pin} is {used[pin]}'s already; choose another")
+        used[pin] = where
+
+

@@ -1,0 +1,106 @@
+"""The door station as a whole: presses, links, roster and call, one event at a time.
+
+`handle(event, now)` returns effects in the order to perform them; `deadline` is when it next wants a Tick. Nothing in
+here waits, reads a clock or does I/O.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from device.core.authority import Authority
+from device.core.call import Call, CallRules
+from device.core.effects import Effect, KeepRoster, Note, Tell
+from device.core.events import Edge, Event, Instant, RosterChanged, SignalingSaid, SignalingUp, Tick
+from device.core.links import LinkRules, Links
+from device.core.press import Press
+from protocol.errors import PeerError
+from protocol.messages import ErrorMessage, RosterAccepted, RosterMessage
+from protocol.roster import Roster, SignedRoster
+
+
+class Station:
+    """`sign` makes the device's confirmation of a roster; `new_id` and `fraction` are the only sources of chance."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        call_rules: CallRules,
+        link_rules: LinkRules,
+        sign: Callable[[SignedRoster], str],
+        new_id: Callable[[], str],
+        fraction: Callable[[], float],
+    ) -> None:
+        self._authority = authority
+        self._sign = sign
+        self._press = Press()
+        self._call = Call(call_rules, new_id)
+        self._links = Links(link_rules, authority, new_id, fraction, self._call.uses, self._call.rings)
+        self._in_force: Roster | None = None
+        self._expires_at: float | None = None
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """Everything that follows from `event`, including what its consequences cause."""
+        effects: list[Effect] = []
+        waiting: deque[Event] = deque([event])
+        while waiting:
+            for outcome in self._step(waiting.popleft(), now):
+                if isinstance(outcome, Effect):
+                    effects.append(outcome)
+                else:
+                    waiting.append(outcome)
+            waiting.extend(self._roster_in_force(now))
+        return effects
+
+    @property
+    def deadline(self) -> float | None:
+        times = [self._press.deadline, self._links.deadline, self._call.deadline, self._expires_at]
+        return min((at for at in times if at is not None), default=None)
+
+    @property
+    def links_up(self) -> int:
+        return self._links.up
+
+    def _step(self, event: Event, now: Instant) -> list[Effect | Event]:
+        match event:
+            case Edge():
+                return [*self._press.handle(event, now)]
+            case SignalingSaid(RosterMessage(jws=jws)):
+                return self._take(jws)
+            case SignalingSaid(ErrorMessage(code=code, message=message)):
+                return [Note("warning", "server-error", {"code": code, "message": message})]
+            case SignalingUp(welcome):
+                taken = self._take(welcome.roster) if welcome.roster else []
+                # The roster first: the sessions that came with it are judged by it.
+                changed = self._roster_in_force(now)
+                first = [out for change in changed for out in self._machines(change, now)]
+                return [*taken, *first, *self._machines(event, now)]
+            case Tick():
+                return [*self._press.handle(event, now), *self._machines(event, now)]
+        return self._machines(event, now)
+
+    def _machines(self, event: Event, now: Instant) -> list[Effect | Event]:
+        """The call first: links look at what it needs."""
+        return [*self._call.handle(event, now), *self._links.handle(event, now)]
+
+    def _take(self, jws: str) -> list[Effect | Event]:
+        try:
+            signed = self._authority.accept(jws)
+        except PeerError as error:
+            return [Note("warning", "roster-refused", {"why": str(error)})]
+        if signed is None:
+            return []
+        return [
+            KeepRoster(signed),
+            Tell(RosterAccepted(jws=self._sign(signed))),
+            Note("info", "roster-accepted", {"serial": signed.roster.serial}),
+        ]
+
+    def _roster_in_force(self, now: Instant) -> list[Event]:
+        """RosterChanged when another roster came into force, or the one in force has expired."""
+        roster = self._authority.in_force(now)
+        self._expires_at = None if roster is None else now.mono + (roster.expires - now.utc)
+        if roster == self._in_force:
+            return []
+        self._in_force = roster
+        return [RosterChanged(roster)]
+
