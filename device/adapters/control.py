@@ -1,0 +1,77 @@
+"""The control socket: a door to the running daemon for its own user and root (support, tests, demonstration).
+
+One JSON object a line in, one a line out: `{"do": "press", "button": ID}` and `{"do": "status"}`; with simulated pins
+also `{"do": "edge", "button": ID, "pressed": true}` and `{"do": "pins"}`.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from protocol.codec import parse_json
+from protocol.errors import DoorwardError, PeerError
+
+LINE = 4096
+"""Bytes of a request."""
+
+Request = dict[str, object]
+Handler = Callable[[Request], Mapping[str, object]]
+
+
+class ControlSocket:
+    """Serves `handle`, which raises PeerError for a request it cannot do."""
+
+    def __init__(self, path: Path, handle: Handler) -> None:
+        self._path = path
+        self._handle = handle
+
+    async def run(self) -> None:
+        """Listen until cancelled; the socket is 0600 from the moment it exists."""
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE)
+        finally:
+            os.umask(before)
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(self._reply(line)).encode() + b"\n")
+                await writer.drain()
+        except (ValueError, ConnectionError):
+            return  # a line over the limit, or a peer that went away: nothing is owed to it
+        finally:
+            writer.close()
+
+    def _reply(self, line: bytes) -> Mapping[str, object]:
+        try:
+            request = parse_json(line, LINE)
+            if not isinstance(request, dict):
+                raise PeerError("a request is an object with a member `do`")
+            return {"ok": True, **self._handle(request)}
+        except PeerError as error:
+            return {"ok": False, "error": str(error)}
+
+
+async def ask(path: Path, request: Request) -> Request:
+    """Send one request to a running daemon; DoorwardError if there is none, or it says no."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError as error:
+        raise DoorwardError(f"{path}: no daemon answers: {error.strerror}; is doorward-device running?") from error
+    try:
+        writer.write(json.dumps(request).encode() + b"\n")
+        reply = parse_json(await asyncio.wait_for(reader.readline(), 10))
+    finally:
+        writer.close()
+    if not isinstance(reply, dict) or not reply.get("ok"):
+        raise DoorwardError(f"{path}: {reply.get('error') if isinstance(reply, dict) else 'no answer'}")
+    return reply

@@ -1,0 +1,93 @@
+"""What the device keeps on its card: the roster, the newest time it knew, and the call journal. Written rarely."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from device.core.effects import RecordCall
+from device.core.events import Instant
+from protocol.roster import SignedRoster
+
+JOURNAL_LINES = 1000
+"""Calls kept; older ones are dropped once there are twice as many."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` whole or not at all: temporary file, fsync, rename, fsync of the folder. Mode 0600."""
+    temporary = path.with_name(f".{path.name}.new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class FileStore:
+    """Files in the state folder. Every method raises OSError: a full or broken card is the caller's fault to show."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def load_roster(self) -> str | None:
+        try:
+            return (self._folder / "roster.jws").read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def keep_roster(self, signed: SignedRoster) -> None:
+        write_atomically(self._folder / "roster.jws", signed.jws.encode())
+
+    def load_time(self) -> float:
+        """The newest time ever saved, seconds UTC; 0 if none can be read."""
+        try:
+            return float((self._folder / "clock").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0.0
+
+    def save_time(self, utc: float) -> None:
+        write_atomically(self._folder / "clock", f"{utc:.0f}\n".encode())
+
+    def record_call(self, record: RecordCall) -> None:
+        """Append one line to the journal, and shorten it when it has grown to twice its size."""
+        path = self._folder / "calls.jsonl"
+        line = json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "ab") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        lines = path.read_bytes().splitlines(keepends=True)
+        if len(lines) > 2 * JOURNAL_LINES:
+            write_atomically(path, b"".join(lines[-JOURNAL_LINES:]))
+
+
+class Clock:
+    """Now, never earlier than what was once known (protocol section 8, rule 5): a Pi boots without a clock."""
+
+    def __init__(
+        self,
+        known: float,
+        system: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._system = system
+        self._monotonic = monotonic
+        self._base = known - monotonic()
+
+    def raise_to(self, utc: float) -> None:
+        """It is at least `utc`: a roster issued then has been verified."""
+        self._base = max(self._base, utc - self._monotonic())
+
+    def now(self) -> Instant:
+        mono = self._monotonic()
+        return Instant(mono, max(self._system(), self._base + mono))

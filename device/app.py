@@ -1,0 +1,329 @@
+"""Composition root: builds the adapters, runs the inbox, performs the effects.
+
+The button comes first: it is armed before anything heavy is imported, so a visitor who presses while the rest is
+still starting hears that nobody could be reached.
+"""
+
+import asyncio
+import gc
+import random
+import signal
+import ssl
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from device.adapters.control import ControlSocket, Request
+from device.adapters.store import Clock, FileStore
+from device.adapters.wss import WebsocketsSignaling, tls_context
+from device.config import Config
+from device.core import effects as do
+from device.core.authority import Authority
+from device.core.call import CallRules
+from device.core.events import Event, HardwareBack, HardwareFault, Pressed, SignalingUp, Tick, Warned
+from device.core.links import LinkRules
+from device.core.station import Station
+from device.errors import HardwareError
+from device.identity import DeviceIdentity, load_identity
+from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
+from device.wiring import build_panel, build_peers, build_sound, build_video
+from protocol.certificates import days_left
+from protocol.codec import encode
+from protocol.errors import PeerError
+from protocol.ids import new_token
+from protocol.proof import Accepted, sign_accepted
+from protocol.roster import SignedRoster
+
+INBOX = 4096
+"""Events waiting; more means that the loop is stuck, and the newest are dropped and counted."""
+
+SAVE_TIME_S = 3600.0
+WARM_UP_S = 10.0
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+async def run(config: Config) -> None:
+    """Run the daemon until it is told to stop. ConfigError before anything was touched, if the identity is bad."""
+    identity = load_identity(Path(config.identity))
+    context = tls_context(identity.ca_pem, identity.certificate_pem, identity.key_path)
+    await Daemon(config, identity, context).run()
+
+
+class Daemon:
+    """Everything that lives while the door station runs. One inbox, one writer."""
+
+    def __init__(self, config: Config, identity: DeviceIdentity, context: ssl.SSLContext) -> None:
+        self._config = config
+        self._identity = identity
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX)
+        self._loop = asyncio.get_running_loop()
+        self._dropped = 0
+        self._failed: set[str] = set()
+        self._started = time.monotonic()
+        self._store = FileStore(Path(config.state))
+        self._clock = Clock(self._store.load_time())
+        self._signaling = WebsocketsSignaling(identity.signaling, context, self._post)
+        self._panel = build_panel(config, self._post)
+        self._sound: Sound | None = None
+        self._video: VideoSource | None = None
+        self._peers: Peers | None = None
+        self._tone: ToneName | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._welcomed = asyncio.Event()
+        self._authority = Authority(
+            identity.site, identity.device, identity.roster_key, identity.fingerprint, self._clock.now
+        )
+        self._load_rosters()
+        self._station = Station(
+            self._authority,
+            CallRules(
+                ring_s=config.call.ring_s,
+                talk_s=config.call.talk_s,
+                view_s=config.call.view_s,
+                doors={name: door.open_s for name, door in config.door.items()},
+            ),
+            LinkRules(config.links.limit, config.links.standing),
+            self._sign_accepted,
+            new_token,
+            random.random,
+        )
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. An unexpected death of any task ends all of it, and the service starts anew."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                main = tasks.create_task(self._live(tasks))
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    self._loop.add_signal_handler(number, main.cancel)
+        finally:
+            await self._close()
+
+    async def _live(self, tasks: asyncio.TaskGroup) -> None:
+        self._attempt("buttons", self._panel.open)
+        owned = [tasks.create_task(self._serve_inbox())]
+        self._post(Tick())
+        log.info("armed", after_s=self._age())
+        try:
+            self._warn_of_certificate()
+            video, sound, peers = await asyncio.to_thread(self._build_media)
+            self._video, self._sound, self._peers = video, sound, peers
+            self._attempt("loudspeaker", sound.open)
+            sound.tone(self._tone)
+            self._attempt("camera", video.open)
+            await self._warm_up(video, peers)
+            owned.append(tasks.create_task(ControlSocket(Path(self._config.control_socket), self._control).run()))
+            owned.append(tasks.create_task(self._signaling.run()))
+            owned.append(tasks.create_task(self._save_time()))
+            await self._welcomed.wait()
+            log.info("ready", after_s=self._age(), device=self._identity.device)
+            gc.collect()
+            gc.freeze()
+            await asyncio.Event().wait()
+        finally:
+            for task in owned:
+                task.cancel()
+
+    def _build_media(self) -> tuple[VideoSource, Sound, Peers]:
+        """The heavy imports (aiortc and PyAV take most of the start), on a thread beside the armed button."""
+        config, identity, post = self._config, self._identity, self._post
+        video = build_video(config, f"{identity.site} · {identity.device}", post)
+        sound = build_sound(config, post)
+        return video, sound, build_peers(config, identity, video, sound, post)
+
+    async def _warm_up(self, video: VideoSource, peers: Peers) -> None:
+        """The first call of a process must not be slower than the next: one frame, one connection."""
+        seen = asyncio.Event()
+
+        def sink(_: EncodedFrame) -> None:
+            seen.set()
+
+        stop = video.watch(sink)
+        try:
+            await asyncio.wait_for(seen.wait(), WARM_UP_S)
+        except TimeoutError:
+            self._post(HardwareFault("camera", "no picture within 10 s of starting"))
+        finally:
+            stop()
+        link = new_token()
+        peers.open_link(link, ())
+        peers.close_link(link)
+
+    # The inbox
+
+    def _post(self, event: Event) -> None:
+        """Hand an event to the inbox, from any thread."""
+        self._loop.call_soon_threadsafe(self._enqueue, event)
+
+    def _enqueue(self, event: Event) -> None:
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            self._dropped += 1
+            if self._dropped == 1:
+                log.error("inbox-full", dropped=type(event).__name__)
+
+    async def _serve_inbox(self) -> None:
+        while True:
+            event = await self._next_event()
+            if isinstance(event, SignalingUp):
+                self._welcomed.set()
+            now = self._clock.now()
+            for effect in self._station.handle(event, now):
+                self._perform(effect)
+            signed = self._authority.signed
+            if signed is not None:
+                self._clock.raise_to(signed.roster.issued)
+
+    async def _next_event(self) -> Event:
+        deadline = self._station.deadline
+        if not self._inbox.empty() or deadline is None:
+            return await self._inbox.get()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._clock.now().mono)):
+                return await self._inbox.get()
+        except TimeoutError:
+            return Tick()
+
+    # Effects
+
+    def _perform(self, effect: do.Effect) -> None:
+        """Never blocks: slow effects go to an owned task, and what becomes of them comes back as an event."""
+        peers = self._peers
+        match effect:
+            case do.Note(level, event, fields):
+                getattr(log, level)(event, **fields)
+            case do.Tell(message):
+                self._signaling.send(message)
+            case do.Lamp(pattern):
+                self._panel.lamp(pattern)
+            case do.Tone(name):
+                self._tone = name
+                if self._sound is not None:
+                    self._sound.tone(name)
+            case do.ReleaseStrike(door, seconds):
+                self._attempt("strike", lambda: self._panel.release_strike(door, seconds))
+            case do.KeepRoster(signed):
+                self._store_later(self._store.keep_roster, signed)
+            case do.RecordCall():
+                self._store_later(self._store.record_call, effect)
+            case _ if peers is None:
+                log.error("effect-before-start", effect=type(effect).__name__)
+            case do.OpenLink(link, ice_servers):
+                peers.open_link(link, ice_servers)
+            case do.AcceptAnswer(link, sdp, fingerprint):
+                peers.accept(link, sdp, fingerprint)
+            case do.AddCandidate(link, candidate):
+                peers.add_candidate(link, candidate)
+            case do.SendControl(link, message):
+                peers.send(link, encode(message))
+            case do.ShowVideo(link, on):
+                peers.show_video(link, on)
+            case do.Talk(link, on):
+                peers.talk(link, on)
+            case do.CloseLink(link):
+                peers.close_link(link)
+
+    def _store_later(self, write: Callable[[T], None], value: T) -> None:
+        self._own(self._store_now(write, value))
+
+    async def _store_now(self, write: Callable[[T], None], value: T) -> None:
+        try:
+            await asyncio.to_thread(write, value)
+        except OSError as error:
+            log.error("storage", why=str(error))
+            self._post(Warned("storage", True))
+        else:
+            self._post(Warned("storage", False))
+
+    def _own(self, work: Coroutine[object, object, None]) -> None:
+        if self._tasks is None:
+            raise RuntimeError("effects are performed while the daemon runs")
+        self._tasks.create_task(work)
+
+    def _attempt(self, what: str, open_it: Callable[[], None]) -> None:
+        """A door without its camera is still a door: go on, and show the fault."""
+        try:
+            open_it()
+        except HardwareError as error:
+            self._failed.add(what)
+            self._post(HardwareFault(what, str(error)))
+            return
+        if what in self._failed:
+            self._failed.discard(what)
+            self._post(HardwareBack(what))
+
+    # Surroundings
+
+    def _load_rosters(self) -> None:
+        """The newest of what was kept and what the bundle brought."""
+        for source in (self._store.load_roster, lambda: self._identity.roster):
+            try:
+                jws = source()
+                signed = self._authority.accept(jws) if jws is not None else None
+            except (PeerError, OSError) as error:
+                log.warning("roster-refused", why=str(error))
+                continue
+            if signed is not None:
+                self._clock.raise_to(signed.roster.issued)
+
+    def _sign_accepted(self, signed: SignedRoster) -> str:
+        accepted = Accepted(
+            site=self._identity.site,
+            device=self._identity.device,
+            serial=signed.roster.serial,
+            sha256=signed.digest,
+        )
+        return sign_accepted(accepted, self._identity.key)
+
+    def _warn_of_certificate(self) -> None:
+        left = days_left(self._identity.certificate, self._clock.now().utc)
+        if left < 90:
+            log.warning("certificate-expires", days_left=round(left, 1))
+        self._post(Warned("certificate", left < 0))
+
+    async def _save_time(self) -> None:
+        while True:
+            await self._store_now(self._store.save_time, self._clock.now().utc)
+            await asyncio.sleep(SAVE_TIME_S)
+
+    def _control(self, request: Request) -> dict[str, object]:
+        """The control socket's requests; see `device.adapters.control`."""
+        match request:
+            case {"do": "status"}:
+                return {"links_up": self._station.links_up, "signaling": self._welcomed.is_set()}
+            case {"do": "press", "button": str(button)} if button in self._config.button:
+                self._post(Pressed(button))
+                return {}
+            case {"do": "press", "button": button}:
+                known = ", ".join(self._config.button)
+                raise PeerError(f"there is no button {button!r}; there are: {known}")
+            case {"do": "edge", "button": str(button), "pressed": bool(pressed)} if self._simulated():
+                self._panel.press_edge(button, pressed)
+                return {}
+            case {"do": "pins"} if self._simulated():
+                return {"pins": self._panel.levels()}
+        raise PeerError(f"cannot do {request.get('do')!r}")
+
+    def _simulated(self) -> bool:
+        return self._config.gpio.pins == "mock"
+
+    def _age(self) -> float:
+        return round(time.monotonic() - self._started, 3)
+
+    async def _close(self) -> None:
+        """In the order of harm: the strike first."""
+        self._panel.close()
+        if self._peers is not None:
+            await self._peers.close()
+        if self._video is not None:
+            self._video.close()
+        if self._sound is not None:
+            self._sound.close()
+        log.info("stopped")

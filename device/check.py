@@ -1,0 +1,151 @@
+"""`doorward-device check`: try everything once, in the order of dependence, and say what to do about each failure."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from device.adapters.store import FileStore
+from device.adapters.wss import probe, tls_context
+from device.config import Config, load_config
+from device.core.events import Event
+from device.identity import DeviceIdentity, load_identity
+from device.wiring import build_panel, build_sound, build_video
+from protocol.certificates import days_left
+from protocol.errors import DoorwardError, PeerError
+from protocol.roster import SignedRoster, verify_roster
+
+WARN_DAYS = 90
+
+BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
+"""No clock can be right that shows an earlier time than this program's making."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row: what was tried, whether it works, what was seen, and what to do if not."""
+
+    what: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+
+async def check(path: Path) -> list[Result]:
+    """Try everything; later rows are left out where they need an earlier one that failed."""
+    try:
+        config = load_config(path)
+    except DoorwardError as error:
+        return [Result("configuration", False, str(error), "correct the file and check again")]
+    results = [Result("configuration", True, str(path))]
+    try:
+        identity = load_identity(Path(config.identity))
+    except DoorwardError as error:
+        results.append(Result("identity", False, str(error), "provision this device, or install its bundle again"))
+        return results + await _hardware(config)
+    results.append(Result("identity", True, f"{identity.site}/{identity.device}"))
+    roster = _newest_roster(config, identity)
+    results += [_certificate(identity), _clock(identity, roster), _roster(config, roster)]
+    results.append(await _server(identity))
+    return results + await _hardware(config)
+
+
+def table(results: list[Result]) -> str:
+    """The rows as text, remedies below the rows they belong to."""
+    width = max(len(result.what) for result in results)
+    lines = []
+    for result in results:
+        lines.append(f"{'ok  ' if result.ok else 'FAIL'}  {result.what:<{width}}  {result.seen}")
+        if not result.ok and result.remedy:
+            lines.append(f"{'':6}{'':<{width}}  → {result.remedy}")
+    return "\n".join(lines)
+
+
+def _certificate(identity: DeviceIdentity) -> Result:
+    now = time.time()
+    left = days_left(identity.certificate, now)
+    begins = identity.certificate.not_valid_before_utc
+    if begins.timestamp() > now:
+        return Result("certificate", False, f"valid only from {begins:%Y-%m-%d}", "set this device's clock")
+    if left < 0:
+        return Result("certificate", False, f"expired {-left:.0f} days ago", "renew the device certificate")
+    if left < WARN_DAYS:
+        return Result("certificate", True, f"expires in {left:.0f} days: renew it soon")
+    return Result("certificate", True, f"expires in {left:.0f} days")
+
+
+def _clock(identity: DeviceIdentity, roster: SignedRoster) -> Result:
+    now = time.time()
+    begins = identity.certificate.not_valid_before_utc.timestamp()
+    shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if now < max(BUILT, begins, roster.roster.issued):
+        return Result("clock", False, f"{shown} is in the past", "set the clock, or let it reach a time server")
+    return Result("clock", True, shown)
+
+
+def _newest_roster(config: Config, identity: DeviceIdentity) -> SignedRoster:
+    """The newest of the bundle's roster, which was verified with the identity, and the one that was kept."""
+    best = verify_roster(identity.roster, identity.roster_key, identity.site, identity.device)
+    kept = FileStore(Path(config.state)).load_roster()
+    if kept is None:
+        return best
+    try:
+        newer = verify_roster(kept, identity.roster_key, identity.site, identity.device)
+    except PeerError:
+        return best
+    return newer if newer.roster.serial > best.roster.serial else best
+
+
+def _roster(config: Config, signed: SignedRoster) -> Result:
+    roster = signed.roster
+    left = (roster.expires - time.time()) / 86400
+    if left < 0:
+        return Result("roster", False, f"serial {roster.serial} expired", "publish a new roster")
+    unknown = sorted(set(config.button) - set(roster.buttons))
+    if unknown:
+        seen = f"serial {roster.serial} knows no button {', '.join(unknown)}"
+        return Result("roster", False, seen, "name the button in the roster, or remove it from the configuration")
+    return Result("roster", True, f"serial {roster.serial}, expires in {left:.0f} days")
+
+
+async def _server(identity: DeviceIdentity) -> Result:
+    try:
+        context = tls_context(identity.ca_pem, identity.certificate_pem, identity.key_path)
+        await probe(identity.signaling, context)
+    except DoorwardError as error:
+        return Result("server", False, str(error), "check the address, the network, the server and its certificate")
+    return Result("server", True, f"{identity.signaling}: reached and verified")
+
+
+async def _hardware(config: Config) -> list[Result]:
+    panel = build_panel(config, _ignore)
+    sound = await asyncio.to_thread(build_sound, config, _ignore)
+    video = await asyncio.to_thread(build_video, config, "check", _ignore)
+    rows: list[tuple[str, str, Callable[[], None], Callable[[], None], str]] = [
+        ("panel", f"{len(config.button)} buttons, {len(config.door)} doors ({config.gpio.pins})", panel.open,
+         panel.close, "stop the running daemon, or correct the pins"),
+        ("sound", f"{config.sound.capture} and {config.sound.playback}", sound.open, sound.close,
+         "compare with `aplay -L` and `arecord -L`; name the card in [sound]"),
+        ("camera", f"{config.video.source}, {config.video.width}×{config.video.height}", video.open, video.close,
+         "check the camera's cable and [video]"),
+    ]  # fmt: skip
+    results = [_tried(what, seen, remedy, opened, closed) for what, seen, opened, closed, remedy in rows]
+    return results
+
+
+def _tried(
+    what: str, seen: str, remedy: str, open_it: Callable[[], None], close_it: Callable[[], None]
+) -> Result:
+    try:
+        open_it()
+    except DoorwardError as error:
+        return Result(what, False, str(error), remedy)
+    finally:
+        close_it()
+    return Result(what, True, seen)
+
+
+def _ignore(_: Event) -> None:
+    """Nobody listens to a panel that is only tried."""
