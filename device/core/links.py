@@ -10,7 +10,16 @@ from typing import Literal
 
 from device.core.authority import Authority
 from device.core.backoff import Backoff
-from device.core.effects import AcceptAnswer, AddCandidate, CloseLink, Effect, Note, OpenLink, SendControl, Tell
+from device.core.effects import (
+    AcceptAnswer,
+    AddCandidate,
+    CloseLink,
+    Effect,
+    Note,
+    OpenLink,
+    SendControl,
+    Tell,
+)
 from device.core.events import (
     Commanded,
     Event,

@@ -1,0 +1,382 @@
+"""The call: who is rung, who may do what, and that nothing flows longer than it should."""
+
+import math
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from device.core.effects import Lamp, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
+from device.core.events import (
+    HardwareFault,
+    LinkDown,
+    LinkUp,
+    Pressed,
+    RosterChanged,
+    SignalingDown,
+    StrikeLowered,
+    Tick,
+)
+from protocol.messages import AnswerCall, Decline, HangUp, OpenDoor, Ping, Ring, RingEnded, View
+from tests.unit.stage import UTC, CallStage, a_roster, call_id, of, verdict, welcome
+
+ONE = call_id(1)
+
+
+def ringing(**kwargs: object) -> CallStage:
+    stage = CallStage(**kwargs)  # type: ignore[arg-type] # passed through
+    stage.does(Pressed("flat-1"))
+    return stage
+
+
+def talking() -> CallStage:
+    stage = ringing()
+    assert verdict(stage.says("alice", AnswerCall, call=ONE)) == "done"
+    return stage
+
+
+def test_a_press_shows_the_door_to_those_it_rings_and_to_nobody_else() -> None:
+    stage = CallStage()
+    effects = stage.does(Pressed("flat-1"))
+    assert of(ShowVideo, effects) == [ShowVideo("alice", True), ShowVideo("bob", True)]
+    assert isinstance(effects[0], ShowVideo), "the picture goes before anything else"
+    assert of(Tone, effects) == [Tone("ringback")]
+    assert of(Lamp, effects) == [Lamp("ringing")]
+    assert (stage.told["alice"].phase, stage.told["alice"].button) == ("ringing", "flat-1")
+    for other in ("carol", "dave"):
+        state = stage.told[other]
+        assert (state.phase, state.call, state.button, state.answered_by) == ("busy", None, None, None)
+        assert not state.video
+
+
+def test_the_first_answer_wins_and_the_other_is_told_who() -> None:
+    stage = ringing()
+    effects = stage.says("alice", AnswerCall, call=ONE)
+    assert verdict(effects) == "done"
+    assert of(Talk, effects) == [Talk("alice", True)]
+    assert of(ShowVideo, effects) == [ShowVideo("bob", False)]
+    assert verdict(stage.says("bob", AnswerCall, call=ONE)) == "answered-elsewhere"
+    assert (stage.told["bob"].phase, stage.told["bob"].answered_by) == ("talking", "alice")
+    assert stage.told["alice"].audio
+    assert not stage.told["bob"].audio
+    assert stage.told["dave"].answered_by is None
+
+
+def test_a_persons_second_device_is_rung_and_is_told_too() -> None:
+    stage = ringing(links=("alice/1", "alice/2"))
+    stage.says("alice/1", AnswerCall, call=ONE)
+    assert stage.told["alice/2"].answered_by == "alice"
+    assert not stage.told["alice/2"].video
+
+
+def test_hanging_up_ends_everything_and_keeps_a_record() -> None:
+    stage = talking()
+    effects = stage.says("alice", HangUp, call=ONE)
+    assert verdict(effects) == "done"
+    assert Talk("alice", False) in effects
+    assert ShowVideo("alice", False) in effects
+    (record,) = of(RecordCall, effects)
+    assert (record.outcome, record.answered_by, record.rang) == ("answered", "alice", ("alice", "bob"))
+    assert stage.told["bob"].phase == "idle"
+
+
+def test_only_the_talking_link_may_hang_up() -> None:
+    assert verdict(talking().says("bob", HangUp, call=ONE)) == "not-now"
+
+
+def test_declining_takes_one_person_out_and_the_last_one_ends_the_call() -> None:
+    stage = ringing()
+    first = stage.says("bob", Decline, call=ONE)
+    assert of(ShowVideo, first) == [ShowVideo("bob", False)]
+    assert of(RecordCall, first) == []
+    last = stage.says("alice", Decline, call=ONE)
+    assert [record.outcome for record in of(RecordCall, last)] == ["declined"]
+    assert Tone("busy") in last
+
+
+def test_nobody_answers_busy_tone_failed_lamp_and_a_missed_call() -> None:
+    stage = ringing()
+    assert stage.call.deadline == stage.mono + 30
+    effects = stage.does(Tick(), after=30)
+    assert [record.outcome for record in of(RecordCall, effects)] == ["missed"]
+    assert Tone("busy") in effects
+    assert Lamp("failed") in effects
+    quiet = stage.does(Tick(), after=4)
+    assert Tone(None) in quiet
+    assert Lamp("off") in quiet
+    assert stage.call.deadline is None
+
+
+def test_a_press_while_offline_without_links_says_so_and_is_kept() -> None:
+    stage = CallStage(links=(), online=False)
+    effects = stage.does(Pressed("flat-1"))
+    assert Tone("nobody") in effects
+    assert Lamp("failed") in effects
+    (record,) = of(RecordCall, effects)
+    assert (record.outcome, record.rang) == ("failed", ("alice", "bob"))
+    assert stage.call.deadline is not None
+
+
+def test_a_press_while_offline_with_a_standing_link_rings() -> None:
+    stage = CallStage(online=False)
+    assert Tone("ringback") in stage.does(Pressed("flat-1"))
+
+
+def test_those_without_a_link_are_woken_and_let_sleep_again() -> None:
+    stage = CallStage(links=("alice",))
+    (tell,) = of(Tell, stage.does(Pressed("flat-1")))
+    assert tell.message == Ring(call=ONE, button="flat-1", answerers=["bob"])
+    (tell,) = of(Tell, stage.says("alice", AnswerCall, call=ONE))
+    assert tell.message == RingEnded(call=ONE)
+
+
+def test_who_links_while_it_rings_sees_the_door_at_once() -> None:
+    stage = CallStage(links=())
+    stage.does(Pressed("flat-1"))
+    assert ShowVideo("alice", True) in stage.does(LinkUp("alice", "alice"))
+
+
+def test_if_no_link_ever_came_the_visitor_hears_that_nobody_was_reached() -> None:
+    stage = CallStage(links=())
+    stage.does(Pressed("flat-1"))
+    assert Tone("nobody") in stage.does(Tick(), after=30)
+
+
+def test_the_talking_link_vanishes_the_call_ends_and_the_next_press_works() -> None:
+    stage = talking()
+    effects = stage.does(LinkDown("alice", "alice"))
+    assert [record.outcome for record in of(RecordCall, effects)] == ["answered"]
+    assert ShowVideo("bob", True) in stage.does(Pressed("flat-1"))
+
+
+def test_losing_a_link_that_is_not_talking_loses_no_call() -> None:
+    assert of(RecordCall, talking().does(LinkDown("bob", "bob"))) == []
+
+
+def test_the_server_going_away_does_not_touch_a_call() -> None:
+    stage = talking()
+    effects = stage.does(SignalingDown("gone"))
+    assert of(RecordCall, effects) == []
+    assert "offline" in stage.told["alice"].faults
+
+
+def test_the_same_button_again_changes_nothing_and_another_is_recorded() -> None:
+    stage = ringing()
+    assert of(RecordCall, stage.does(Pressed("flat-1"))) == []
+    effects = stage.does(Pressed("flat-2"))
+    assert [(record.button, record.outcome) for record in of(RecordCall, effects)] == [("flat-2", "failed")]
+    assert Tone("busy") in effects
+    assert stage.told["alice"].phase == "ringing"
+
+
+def test_a_long_talk_ends() -> None:
+    stage = talking()
+    assert [record.outcome for record in of(RecordCall, stage.does(Tick(), after=300))] == ["answered"]
+
+
+# The door
+
+
+def test_the_door_opens_from_ring_and_talk_for_its_time() -> None:
+    for stage in (ringing(), talking()):
+        effects = stage.says("alice", OpenDoor, door="main", call=ONE)
+        assert verdict(effects) == "done"
+        assert of(ReleaseStrike, effects) == [ReleaseStrike("main", 3.0)]
+        assert stage.told["alice"].doors["main"].open_until == math.ceil(UTC + stage.mono + 3.0)
+        stage.does(StrikeLowered("main"))
+        assert stage.told["alice"].doors["main"].open_until is None
+
+
+@pytest.mark.parametrize(
+    ("who", "door", "call", "code"),
+    [
+        ("bob", "main", ONE, "not-allowed"),  # may talk, not open
+        ("carol", "main", ONE, "not-allowed"),
+        ("dave", "main", ONE, "not-now"),  # may open, but this ring is not his
+        ("alice", "cellar", ONE, "unknown"),
+        ("alice", "main", call_id(9), "not-now"),  # a delayed command for another visitor
+    ],
+)
+def test_the_door_stays_shut(who: str, door: str, call: str, code: str) -> None:
+    effects = ringing().says(who, OpenDoor, door=door, call=call)
+    assert verdict(effects) == code
+    assert of(ReleaseStrike, effects) == []
+
+
+def test_the_door_stays_shut_when_nobody_rang() -> None:
+    stage = CallStage()
+    assert verdict(stage.says("alice", OpenDoor, door="main", call=ONE)) == "not-now"
+
+
+def test_a_door_that_is_open_is_not_released_again() -> None:
+    stage = ringing()
+    stage.says("alice", OpenDoor, door="main", call=ONE)
+    assert verdict(stage.says("alice", OpenDoor, door="main", call=ONE)) == "too-fast"
+
+
+def test_a_broken_strike_is_said_so() -> None:
+    stage = ringing()
+    stage.does(HardwareFault("strike", "test"))
+    assert verdict(stage.says("alice", OpenDoor, door="main", call=ONE)) == "fault"
+
+
+def test_a_right_taken_away_is_gone_for_the_next_command() -> None:
+    stage = ringing()
+    roster = a_roster()
+    answerers = {name: entry for name, entry in roster.answerers.items()}
+    answerers["alice"] = type(answerers["alice"])("Alice", answerers["alice"].keys, ["talk"])
+    stage.does(RosterChanged(a_roster(serial=2, answerers=answerers)))
+    assert verdict(stage.says("alice", OpenDoor, door="main", call=ONE)) == "not-allowed"
+
+
+def test_without_a_valid_roster_calls_end_and_presses_say_so() -> None:
+    stage = ringing()
+    assert [record.outcome for record in of(RecordCall, stage.does(RosterChanged(None)))] == ["failed"]
+    assert Tone("nobody") in CallStage(roster=None).does(Pressed("flat-1"))
+
+
+# Looking in
+
+
+def test_looking_in_shows_the_door_under_a_call_of_its_own_and_ends_by_itself() -> None:
+    stage = CallStage()
+    effects = stage.says("carol", View, on=True)
+    assert of(ShowVideo, effects) == [ShowVideo("carol", True)]
+    state = stage.told["carol"]
+    assert (state.phase, state.video) == ("idle", True)
+    assert state.call is not None
+    assert stage.told["alice"].call is None
+    assert ShowVideo("carol", False) in stage.does(Tick(), after=300)
+
+
+def test_the_lamp_shows_that_somebody_looks_in() -> None:
+    stage = CallStage()
+    assert Lamp("on") in stage.says("carol", View, on=True)
+    assert Lamp("off") in stage.says("carol", View, on=False)
+
+
+def test_who_looks_in_may_open_if_they_may_open() -> None:
+    stage = CallStage()
+    stage.says("alice", View, on=True)
+    call = stage.told["alice"].call
+    assert call is not None
+    assert verdict(stage.says("alice", OpenDoor, door="main", call=call)) == "done"
+    assert verdict(stage.says("dave", OpenDoor, door="main", call=call)) == "not-now"
+
+
+def test_a_ring_ends_every_look() -> None:
+    stage = CallStage()
+    stage.says("carol", View, on=True)
+    assert ShowVideo("carol", False) in stage.does(Pressed("flat-1"))
+    assert stage.told["carol"].phase == "busy"
+
+
+@pytest.mark.parametrize(("who", "code"), [("bob", "not-allowed"), ("alice", "not-now")])
+def test_looking_in_is_refused(who: str, code: str) -> None:
+    assert verdict(ringing().says(who, View, on=True)) == code
+
+
+def test_answering_needs_the_right_and_the_ring() -> None:
+    assert verdict(ringing().says("carol", AnswerCall, call=ONE)) == "not-allowed"
+    assert verdict(ringing().says("dave", AnswerCall, call=ONE)) == "not-now"
+    assert verdict(CallStage().says("alice", AnswerCall, call=ONE)) == "not-now"
+
+
+def test_a_ping_is_always_answered() -> None:
+    for stage in (CallStage(), ringing(), talking()):
+        assert verdict(stage.says("dave", Ping)) == "done"
+
+
+def test_coming_back_online_clears_the_fault() -> None:
+    stage = CallStage(online=False)
+    assert stage.told["alice"].faults == ["offline"]
+    stage.does(welcome())
+    assert stage.told["alice"].faults == []
+
+
+class CallMachine(RuleBasedStateMachine):
+    """Whatever happens in whatever order: what must never be, never is."""
+
+    PEOPLE = ("alice", "bob", "carol", "dave")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = CallStage()
+        self.video: set[str] = set()
+        self.talk: set[str] = set()
+        self.up = set(self.PEOPLE)
+
+    def note(self, effects: list[object]) -> None:
+        for effect in effects:
+            match effect:
+                case ShowVideo(link, on):
+                    (self.video.add if on else self.video.discard)(link)
+                case Talk(link, on):
+                    (self.talk.add if on else self.talk.discard)(link)
+                case ReleaseStrike():
+                    assert "open" in self.rights(self.last)
+        self.video &= self.up
+        self.talk &= self.up
+
+    def rights(self, who: str) -> list[str]:
+        return list(a_roster().answerers[who].may)
+
+    @rule(button=st.sampled_from(["flat-1", "flat-2", "nothing"]))
+    def press(self, button: str) -> None:
+        self.note([*self.stage.does(Pressed(button))])
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def link(self, who: str) -> None:
+        if who in self.up:
+            self.up.discard(who)
+            self.note([*self.stage.does(LinkDown(who, who))])
+        else:
+            self.up.add(who)
+            self.note([*self.stage.does(LinkUp(who, who))])
+
+    @rule(
+        who=st.sampled_from(PEOPLE),
+        kind=st.sampled_from([AnswerCall, Decline, HangUp, OpenDoor]),
+        guess=st.integers(1, 30),
+    )
+    def command(self, who: str, kind: type[AnswerCall], guess: int) -> None:
+        if who not in self.up:
+            return
+        self.last = who
+        state = self.stage.told.get(who)
+        call = state.call if state and state.call and guess < 20 else call_id(guess)
+        extra = {"door": "main"} if kind is OpenDoor else {}
+        self.note([*self.stage.says(who, kind, call=call, **extra)])
+
+    @rule(who=st.sampled_from(PEOPLE), on=st.booleans())
+    def view(self, who: str, on: bool) -> None:
+        if who in self.up:
+            self.note([*self.stage.says(who, View, on=on)])
+
+    @rule(seconds=st.sampled_from([0.5, 5.0, 40.0, 400.0]))
+    def wait(self, seconds: float) -> None:
+        self.note([*self.stage.does(Tick(), after=seconds)])
+
+    @rule()
+    def door_closes(self) -> None:
+        self.note([*self.stage.does(StrikeLowered("main"))])
+
+    @invariant()
+    def one_voice_at_a_time(self) -> None:
+        assert len(self.talk) <= 1
+
+    @invariant()
+    def what_flows_is_what_was_told(self) -> None:
+        for who in self.up:
+            assert self.stage.told[who].video == (who in self.video)
+            assert self.stage.told[who].audio == (who in self.talk)
+
+    @invariant()
+    def nobody_sees_without_a_right(self) -> None:
+        for who in self.video:
+            assert {"talk", "view"} & set(self.rights(who))
+
+
+CallMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCallMachine = CallMachine.TestCase
