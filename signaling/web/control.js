@@ -1,0 +1,172 @@
+/**
+ * The conversation on a link's `control` channel: hellos first, then states, commands and heartbeats
+ * (protocol sections 4 and 5; section 8, rules 4, 8 and 9).
+ */
+
+import { PeerError, Refused } from "./errors.js";
+import { fromDoor } from "./messages.js";
+
+const PING_EVERY_MS = 3_000;
+const DEAD_AFTER_MS = 10_000;
+const ANSWER_WITHIN_MS = 6_000;
+
+/**
+ * @typedef {{link: string, site: string, device: string, answerer: string}} Names every hello must repeat
+ * @typedef {{onUp: (serial: number) => void, onState: (state: any) => void, onRoster: (jws: string) => void,
+ *   onEnd: (reason: string, why: string) => void}} Hears
+ */
+
+/** One conversation. It starts with `greet` and ends once: by `close`, by the door, or by silence. */
+export class Control {
+  /**
+   * @param {RTCDataChannel} channel
+   * @param {Names} names
+   * @param {Hears} hears
+   */
+  constructor(channel, names, hears) {
+    /** @private */ this.channel = channel;
+    /** @private */ this.names = names;
+    /** @private */ this.hears = hears;
+    /** @private @type {Map<number, {resolve: () => void, reject: (why: Refused) => void, timer: number}>} */
+    this.waiting = new Map();
+    /** @private */ this.lastId = 0;
+    /** @private */ this.greeted = false;
+    /** @private */ this.heard = false;
+    /** @private */ this.ended = false;
+    /** @private */ this.heardAt = performance.now();
+    /** @private @type {number|undefined} */ this.heartbeat = undefined;
+  }
+
+  /** Both hellos were exchanged: what the door says counts, and only then. */
+  get up() {
+    return this.greeted && this.heard && !this.ended;
+  }
+
+  /** Say who we are. @param {number} serial of the roster this page holds */
+  greet(serial) {
+    this.say({ type: "hello", v: 1, ...this.names, serial });
+    this.greeted = true;
+    this.heardAt = performance.now();
+    this.heartbeat = setInterval(() => this.beat(), PING_EVERY_MS);
+  }
+
+  /** A message of the door. Whatever is wrong with it ends the link. @param {unknown} data */
+  hear(data) {
+    if (this.ended) return;
+    try {
+      const message = fromDoor(/** @type {string} */ (data));
+      this.heardAt = performance.now();
+      if (this.heard) this.obey(message);
+      else this.meet(message);
+    } catch (error) {
+      const reason = error instanceof PeerError ? error.reason : "error";
+      this.close(reason, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /**
+   * Send a command.
+   * @param {string} type
+   * @param {object} [members]
+   * @param {number} [withinMs]
+   * @returns {Promise<void>} settled by the door's word; Refused otherwise
+   */
+  command(type, members = {}, withinMs = ANSWER_WITHIN_MS) {
+    if (!this.up) return Promise.reject(new Refused("no-answer", "no connection to the door"));
+    this.lastId += 1;
+    const id = this.lastId;
+    const { promise, resolve, reject } = Promise.withResolvers();
+    const timer = setTimeout(() => this.settle(id, new Refused("no-answer")), withinMs);
+    this.waiting.set(id, { resolve: () => resolve(undefined), reject, timer });
+    this.say({ type, id, ...members });
+    return promise;
+  }
+
+  /** @param {number} withinMs @returns {Promise<boolean>} whether the door answers a ping in time */
+  async alive(withinMs) {
+    try {
+      await this.command("ping", {}, withinMs);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Give the door a newer roster. @param {string} jws */
+  sendRoster(jws) {
+    if (this.up) this.say({ type: "roster", jws });
+  }
+
+  /** @param {string} reason of section 5 @param {string} [why] for the console */
+  close(reason, why = "") {
+    if (this.ended) return;
+    if (this.greeted) this.say({ type: "close", reason });
+    this.end(reason, why);
+  }
+
+  /** End without a word: the channel is gone. @param {string} reason @param {string} why */
+  end(reason, why) {
+    if (this.ended) return;
+    this.ended = true;
+    clearInterval(this.heartbeat);
+    for (const id of [...this.waiting.keys()]) this.settle(id, new Refused("no-answer", why));
+    this.hears.onEnd(reason, why);
+  }
+
+  /** @private @param {any} message the first one */
+  meet(message) {
+    if (message.type === "close") return this.end(message.reason, "closed by the door");
+    if (message.type !== "hello") throw new PeerError("the first message is not hello", "hello");
+    for (const [name, mine] of Object.entries(this.names)) {
+      if (message[name] !== mine) throw new PeerError(`hello of another ${name}`, "hello");
+    }
+    this.heard = true;
+    this.hears.onUp(message.serial);
+  }
+
+  /** @private @param {any} message */
+  obey(message) {
+    switch (message.type) {
+      case "state":
+        return this.hears.onState(message);
+      case "done":
+        return this.settle(message.id, null);
+      case "refused":
+        return this.settle(message.id, new Refused(message.code, message.message));
+      case "ping":
+        return this.say({ type: "done", id: message.id });
+      case "roster":
+        return this.hears.onRoster(message.jws);
+      case "close":
+        return this.end(message.reason, "closed by the door");
+      default:
+        throw new PeerError(`${message.type} has no place here`);
+    }
+  }
+
+  /** @private @param {number} id @param {Refused|null} refused */
+  settle(id, refused) {
+    const waiting = this.waiting.get(id);
+    if (!waiting) return;
+    this.waiting.delete(id);
+    clearTimeout(waiting.timer);
+    if (refused) waiting.reject(refused);
+    else waiting.resolve();
+  }
+
+  /** @private */
+  beat() {
+    if (performance.now() - this.heardAt > DEAD_AFTER_MS) return this.close("timeout", "the door is silent");
+    if (this.up) this.command("ping", {}, DEAD_AFTER_MS).catch(() => undefined);
+  }
+
+  /** @private @param {object} message */
+  say(message) {
+    if (this.channel.readyState !== "open") return;
+    try {
+      this.channel.send(JSON.stringify(message));
+    } catch (error) {
+      console.warn("doorward: a message was not sent:", error);
+    }
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * One door, as this page has it: its link, the microphone, and what the person does there.
+ */
+
+import { Refused } from "./errors.js";
+import { openMicrophone } from "./media.js";
+import { cardOf, NOTHING, remember } from "./state.js";
+
+const OLD_LINK_ANSWERS_MS = 2_000;
+const REFUSAL_SHOWN_MS = 6_000;
+
+/** Reasons worth telling a person; the others are the daily business of links. */
+const DISTRUSTED = new Set(["fingerprint", "roster", "hello", "proof", "error", "full"]);
+
+/**
+ * @typedef {import("./link.js").Link} Link
+ * @typedef {import("./state.js").Known} Known
+ */
+
+/** Takes offers, holds at most one live link, and turns buttons into commands. */
+export class Door {
+  /**
+   * @param {string} device
+   * @param {{answerer: string, changed: () => void, now: () => number, refuse: (link: string, reason: string) => void,
+   *   newLink: (id: string, hears: {onUp: (link: Link) => void, onState: (state: any) => void,
+   *     onEnd: (link: Link, reason: string, why: string) => void}) => Link,
+   *   standing: () => Pick<Known, "roster"|"admitted"|"expired"|"session">}} setting
+   */
+  constructor(device, setting) {
+    this.device = device;
+    /** @private */ this.setting = setting;
+    /** @type {boolean|null} */ this.present = null;
+    /** @private @type {Link|null} */ this.link = null;
+    /** @private @type {Link|null} */ this.pendingLink = null;
+    /** @private @type {import("./state.js").DoorState|null} */ this.state = null;
+    /** @private */ this.memory = NOTHING;
+    /** @private @type {string|null} */ this.distrust = null;
+    /** @private @type {Known["microphone"]} */ this.microphone = "closed";
+    /** @private @type {MediaStreamTrack|null} */ this.track = null;
+    /** @private */ this.muted = false;
+    /** @private @type {string[]} */ this.pending = [];
+    /** @private @type {string|null} */ this.refusal = null;
+    /** @private @type {number|undefined} */ this.refusalTimer = undefined;
+  }
+
+  /** @returns {import("./state.js").Card} what to show */
+  card() {
+    const { device, present, memory, distrust, microphone, muted, pending, refusal } = this;
+    const live = this.link?.live ?? false;
+    const { answerer, standing, now } = this.setting;
+    const own = { device, answerer, present, live, state: this.state, memory, distrust, microphone, muted, pending, refusal };
+    return cardOf({ ...standing(), ...own }, now());
+  }
+
+  /** @returns {{video: MediaStreamTrack|null, audio: MediaStreamTrack|null}} of the live link */
+  get tracks() {
+    return { video: this.link?.videoTrack ?? null, audio: this.link?.audioTrack ?? null };
+  }
+
+  /** The live link's verified certificate, or "" without one. */
+  get deviceFingerprint() {
+    return (this.link ?? this.pendingLink)?.deviceFingerprint ?? "";
+  }
+
+  /**
+   * A live link is kept if it still answers; otherwise the new one takes its place (section 8, rule 9).
+   * @param {string} id
+   * @param {string} sdp
+   */
+  async offered(id, sdp) {
+    this.pendingLink?.close("replaced", "the door offers anew");
+    const link = this.setting.newLink(id, {
+      onUp: (up) => this.linkUp(up),
+      onState: (state) => this.said(link, state),
+      onEnd: (ended, reason, why) => this.linkEnded(ended, reason, why),
+    });
+    this.pendingLink = link;
+    if (this.link && (await this.link.alive(OLD_LINK_ANSWERS_MS))) {
+      this.refuse(link, "linked");
+      return;
+    }
+    this.link?.close("timeout", "silent when asked");
+    if (this.pendingLink === link) await link.start(sdp);
+  }
+
+  /** @param {string} id @param {RTCIceCandidateInit|null} candidate */
+  candidate(id, candidate) {
+    for (const link of [this.pendingLink, this.link]) if (link?.id === id) void link.addCandidate(candidate);
+  }
+
+  /** The server passes on a `close`: believed only until both hellos (section 8, rule 9). @param {string} id @param {string} reason */
+  closed(id, reason) {
+    if (this.pendingLink?.id === id) this.pendingLink.close(reason, "closed by way of the server");
+    else if (reason === "full" && !this.link) this.distrusted("full");
+  }
+
+  /** End every link, for a reason of section 5. @param {string} reason @param {string} why */
+  drop(reason, why) {
+    this.pendingLink?.close(reason, why);
+    this.link?.close(reason, why);
+  }
+
+  /** @param {string} jws a newer roster for the door */
+  sendRoster(jws) {
+    this.link?.sendRoster(jws);
+  }
+
+  /** Ask the link for a sign of life now: the page was away. */
+  async check() {
+    const { link } = this;
+    if (link?.live && !(await link.alive(OLD_LINK_ANSWERS_MS)) && link.live) link.close("timeout", "silent after a pause");
+  }
+
+  // What the person does
+
+  async answer() {
+    const call = this.state?.call;
+    if (!call) return;
+    const microphone = this.openMicrophone();
+    if (!(await this.command("answer", "answer", { call }))) this.closeMicrophone();
+    await microphone;
+  }
+
+  async decline() {
+    const call = this.state?.call ?? null;
+    this.memory = { ...this.memory, declined: call };
+    await this.command("decline", "decline", { call });
+  }
+
+  async hangUp() {
+    await this.command("hang-up", "hang-up", { call: this.state?.call });
+  }
+
+  /** @param {string} door */
+  async open(door) {
+    await this.command(`open-${door}`, "open-door", { door, call: this.state?.call });
+  }
+
+  /** @param {boolean} on */
+  async look(on) {
+    await this.command("look", "view", { on });
+  }
+
+  mute() {
+    this.muted = !this.muted;
+    if (this.track) this.track.enabled = !this.muted;
+    this.setting.changed();
+  }
+
+  // What happens to it
+
+  /** @private @param {Link} link */
+  linkUp(link) {
+    if (this.pendingLink === link) this.pendingLink = null;
+    this.link = link;
+    this.distrust = null;
+    this.state = null;
+    this.setting.changed();
+  }
+
+  /** @private @param {Link} link @param {import("./state.js").DoorState} state */
+  said(link, state) {
+    if (this.link !== link) return;
+    this.state = state;
+    this.memory = remember(this.memory, state, this.setting.now());
+    const talking = state.phase === "talking" && state.audio;
+    if (!talking && !this.pending.includes("answer")) this.closeMicrophone();
+    this.setting.changed();
+  }
+
+  /** @private @param {Link} link @param {string} reason @param {string} why */
+  linkEnded(link, reason, why) {
+    const wasLive = this.link === link;
+    const wasPending = this.pendingLink === link;
+    if (!wasLive && !wasPending) return;
+    if (wasPending) {
+      this.pendingLink = null;
+      this.setting.refuse(link.id, reason);
+      if (DISTRUSTED.has(reason)) this.distrusted(reason);
+    }
+    if (wasLive) {
+      this.link = null;
+      this.state = null;
+      this.closeMicrophone();
+      if (reason === "fingerprint") this.distrusted(reason);
+    }
+    if (reason !== "bye" && reason !== "linked") console.info(`doorward: ${this.device}: link ended (${reason}): ${why}`);
+    this.setting.changed();
+  }
+
+  /** @private @param {Link} link @param {string} reason */
+  refuse(link, reason) {
+    if (this.pendingLink === link) link.close(reason);
+  }
+
+  /** @private @param {string} reason */
+  distrusted(reason) {
+    this.distrust = reason;
+    this.setting.changed();
+  }
+
+  /** @private @param {string} name of the button @param {string} type @param {object} members @returns {Promise<boolean>} */
+  async command(name, type, members) {
+    if (!this.link || this.pending.includes(name)) return false;
+    this.pending = [...this.pending, name];
+    this.refused(null);
+    try {
+      await this.link.command(type, members);
+      return true;
+    } catch (error) {
+      this.refused(error instanceof Refused ? error.code : "no-answer");
+      return false;
+    } finally {
+      this.pending = this.pending.filter((one) => one !== name);
+      this.setting.changed();
+    }
+  }
+
+  /** @private @param {string|null} code */
+  refused(code) {
+    clearTimeout(this.refusalTimer);
+    this.refusal = code;
+    if (code) this.refusalTimer = setTimeout(() => this.refused(null), REFUSAL_SHOWN_MS);
+    this.setting.changed();
+  }
+
+  /** @private */
+  async openMicrophone() {
+    const { link } = this;
+    this.microphone = "asking";
+    this.setting.changed();
+    const got = await openMicrophone();
+    if (typeof got === "string") {
+      if (this.microphone === "asking") this.microphone = got;
+    } else if (this.microphone !== "asking" || this.link !== link) {
+      got.stop();
+    } else {
+      this.track = got;
+      this.microphone = "open";
+      got.enabled = !this.muted;
+      await link?.speak(got);
+    }
+    this.setting.changed();
+  }
+
+  /** @private */
+  closeMicrophone() {
+    this.microphone = "closed";
+    this.muted = false;
+    if (!this.track) return;
+    this.track.stop();
+    this.track = null;
+    void this.link?.speak(null);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * One site this browser is invited to: its session, its rosters, its doors.
+ */
+
+import { PeerError } from "./errors.js";
+import { Door } from "./door.js";
+import { Link } from "./link.js";
+import { admit, admits, expired, verifyRoster } from "./roster.js";
+import { Session } from "./session.js";
+
+const JUDGE_EVERY_MS = 30_000;
+
+/**
+ * @typedef {import("./roster.js").SignedRoster} SignedRoster
+ * @typedef {import("./roster.js").Held} Held
+ */
+
+/** Runs one site until `close`; `changed` is called whenever there is something else to draw. */
+export class Site {
+  /**
+   * @param {import("./vault.js").KnownSite} known
+   * @param {{vault: import("./vault.js").Vault, clock: import("./clock.js").Clock, changed: () => void}} world
+   */
+  constructor(known, world) {
+    this.known = known;
+    /** @private */ this.world = world;
+    /** @type {Map<string, Door>} */ this.doors = new Map();
+    /** @type {import("./session.js").SessionState} */ this.sessionState = "connecting";
+    /** @private @type {Map<string, SignedRoster>} */ this.rosters = new Map();
+    /** @private @type {Map<string, Held>} */ this.held = new Map();
+    /** @private @type {RTCIceServer[]} */ this.iceServers = [];
+    /** @private @type {Promise<void>} */ this.inbox = Promise.resolve();
+    /** @private */ this.session = new Session(known, {
+      onState: (state) => this.sessionIs(state),
+      onMessage: (message) => this.later(() => this.hear(message)),
+    });
+  }
+
+  /** Load what is kept, then connect. */
+  async open() {
+    for (const kept of await this.world.vault.rosters(this.known.site)) {
+      this.held.set(kept.device, { serial: kept.serial, digest: kept.digest });
+      if (kept.jws) await this.recall(kept.jws, kept.device);
+    }
+    /** @private */ this.judging = setInterval(() => this.judge(), JUDGE_EVERY_MS);
+    this.session.open();
+  }
+
+  /** End every link and the session. */
+  close() {
+    clearInterval(this.judging);
+    for (const door of this.doors.values()) door.drop("bye", "the page goes");
+    this.session.close();
+  }
+
+  /** Connect now: the network or the person is back. */
+  nudge() {
+    this.session.nudge();
+    for (const door of this.doors.values()) void door.check();
+  }
+
+  /** The person wants this window to be the one. */
+  useHere() {
+    this.session.open();
+  }
+
+  /** @private @param {import("./session.js").SessionState} state */
+  sessionIs(state) {
+    this.sessionState = state;
+    if (state !== "online") for (const door of this.doors.values()) door.present = null;
+    this.world.changed();
+  }
+
+  /** @private One message at a time, in order: an offer is judged by the roster that came before it. @param {() => Promise<void>} work */
+  later(work) {
+    this.inbox = this.inbox.then(work).catch((error) => console.warn("doorward:", error instanceof Error ? error.message : error));
+  }
+
+  /** @private @param {any} message */
+  async hear(message) {
+    switch (message.type) {
+      case "welcome":
+        this.iceServers = message.ice_servers;
+        for (const jws of message.rosters) await this.takeRoster(jws);
+        for (const { device, online } of message.devices) this.presence(device, online);
+        break;
+      case "roster":
+        await this.takeRoster(message.jws);
+        break;
+      case "device":
+        this.presence(message.device, message.online);
+        break;
+      case "offer":
+        // Not awaited: an old link is asked for a sign of life first, and others need not wait for that.
+        void this.door(message.device).offered(message.link, message.sdp);
+        break;
+      case "candidate":
+        this.doors.get(message.device)?.candidate(message.link, message.candidate);
+        break;
+      case "close":
+        this.doors.get(message.device)?.closed(message.link, message.reason);
+        break;
+      case "error":
+        console.warn(`doorward: the server refused a message: ${message.code}`);
+        break;
+      default:
+        throw new PeerError(`${message.type} has no place after the welcome`);
+    }
+    this.world.changed();
+  }
+
+  /** @private @param {string} device @param {boolean} online */
+  presence(device, online) {
+    this.door(device).present = online;
+  }
+
+  // Rosters
+
+  /** @private A roster of this browser's own store. @param {string} jws @param {string} device */
+  async recall(jws, device) {
+    try {
+      const signed = await verifyRoster(jws, this.known.rosterKey, this.known.site, device);
+      admit(signed, this.held.get(device) ?? null);
+      this.inForce(signed);
+    } catch (error) {
+      console.warn("doorward: a kept roster does not hold:", error instanceof Error ? error.message : error);
+    }
+  }
+
+  /** @private A roster of the server or of a door. @param {string} jws @param {string|null} [device] */
+  async takeRoster(jws, device = null) {
+    try {
+      const signed = await verifyRoster(jws, this.known.rosterKey, this.known.site, device);
+      const held = this.held.get(signed.roster.device) ?? null;
+      admit(signed, held);
+      if (held?.digest === signed.digest && this.rosters.has(signed.roster.device)) return;
+      await this.world.vault.keepRoster(signed);
+      this.held.set(signed.roster.device, { serial: signed.roster.serial, digest: signed.digest });
+      this.inForce(signed);
+      if (device === null) this.doors.get(signed.roster.device)?.sendRoster(jws);
+    } catch (error) {
+      console.warn("doorward: a roster was refused:", error instanceof Error ? error.message : error);
+    }
+  }
+
+  /** @private @param {SignedRoster} signed */
+  inForce(signed) {
+    const { device, issued } = signed.roster;
+    this.rosters.set(device, signed);
+    this.world.clock.atLeast(issued);
+    this.door(device);
+    this.judge();
+  }
+
+  /** @private Links are judged anew by the rosters in force, at every new one and as time passes (rule 1). */
+  judge() {
+    for (const [device, door] of this.doors) {
+      const signed = this.standing(device);
+      const print = door.deviceFingerprint;
+      if (print && !signed?.roster.fingerprints.includes(print)) door.drop("roster", "not by the roster in force");
+    }
+    this.world.changed();
+  }
+
+  /** @private @param {string} device @returns {SignedRoster|null} in force, and naming this key */
+  standing(device) {
+    const signed = this.rosters.get(device);
+    if (!signed || expired(signed.roster, this.world.clock.now())) return null;
+    return admits(signed.roster, this.known.answerer, this.known.thumbprint) ? signed : null;
+  }
+
+  /** @private @param {string} device @returns {Door} */
+  door(device) {
+    const there = this.doors.get(device);
+    if (there) return there;
+    const door = new Door(device, {
+      answerer: this.known.answerer,
+      changed: this.world.changed,
+      now: () => this.world.clock.now(),
+      refuse: (link, reason) => this.session.send({ type: "close", device, link, reason }),
+      newLink: (id, hears) =>
+        new Link(id, {
+          me: this.known,
+          device,
+          iceServers: this.iceServers,
+          roster: () => this.standing(device),
+          send: (message) => this.session.send(message),
+          onRoster: (jws) => this.later(() => this.takeRoster(jws, device)),
+          ...hears,
+        }),
+      standing: () => {
+        const signed = this.rosters.get(device);
+        return {
+          roster: signed?.roster ?? null,
+          admitted: signed ? admits(signed.roster, this.known.answerer, this.known.thumbprint) : false,
+          expired: signed ? expired(signed.roster, this.world.clock.now()) : false,
+          session: this.sessionState,
+        };
+      },
+    });
+    this.doors.set(device, door);
+    return door;
+  }
+}

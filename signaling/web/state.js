@@ -1,0 +1,138 @@
+/**
+ * What a door said, and what this page knows besides, as what a person should see. Pure: no browser, no clock.
+ */
+
+/**
+ * @typedef {import("./roster.js").Roster} Roster
+ * @typedef {{phase: "idle"|"ringing"|"talking"|"busy", call: string|null, button: string|null, since: number,
+ *   answered_by: string|null, video: boolean, audio: boolean, doors: Record<string, {open_until: number|null}>,
+ *   you: {may: string[]}, faults: string[]}} DoorState as section 5 has it
+ * @typedef {"offline"|"connecting"|"idle"|"ringing"|"talking"|"viewing"|"elsewhere"|"busy"|"removed"|"expired"} Phase
+ * @typedef {{ringing: {call: string|null, button: string|null, since: number}|null, declined: string|null,
+ *   missed: {button: string|null, at: number, until: number}|null}} Memory
+ * @typedef {{device: string, answerer: string, roster: Roster|null, admitted: boolean, expired: boolean,
+ *   session: import("./session.js").SessionState, present: boolean|null, live: boolean, state: DoorState|null,
+ *   memory: Memory, distrust: string|null, microphone: "closed"|"asking"|"open"|"denied"|"absent", muted: boolean,
+ *   pending: readonly string[], refusal: string|null}} Known
+ * @typedef {{shown: boolean, busy: boolean}} Action
+ * @typedef {{phase: Phase, device: string, call: string|null, button: string|null, since: number, answeredBy: string|null,
+ *   mine: boolean, video: boolean, audio: boolean, muted: boolean, microphone: Known["microphone"],
+ *   answer: Action, decline: Action, hangUp: Action, mute: Action, look: Action, lookAway: Action,
+ *   doors: {id: string, label: string, open: boolean, busy: boolean, openUntil: number|null}[],
+ *   missed: {button: string|null, at: number}|null, distrust: string|null, refusal: string|null, faults: string[],
+ *   ticking: boolean}} Card
+ */
+
+/** Seconds for which a missed ring stays on the card. */
+export const MISSED_S = 120;
+
+/** @type {Memory} */
+export const NOTHING = { ringing: null, declined: null, missed: null };
+
+/**
+ * What is remembered after the door has said `state`.
+ * @param {Memory} memory
+ * @param {DoorState} state
+ * @param {number} now seconds
+ * @returns {Memory}
+ */
+export function remember(memory, state, now) {
+  if (state.phase === "ringing") {
+    const { call, button, since } = state;
+    return { ...memory, ringing: { call, button, since }, missed: null };
+  }
+  const rang = memory.ringing;
+  if (!rang) return memory;
+  const unanswered = state.phase === "idle" && rang.call !== memory.declined;
+  const missed = unanswered ? { button: rang.button, at: rang.since, until: now + MISSED_S } : memory.missed;
+  return { ...memory, ringing: null, missed };
+}
+
+/**
+ * The card of one door.
+ * @param {Known} known
+ * @param {number} now seconds
+ * @returns {Card}
+ */
+export function cardOf(known, now) {
+  const phase = phaseOf(known);
+  const state = known.live ? known.state : null;
+  const may = state?.you.may ?? [];
+  const rung = phase === "ringing";
+  const action = (/** @type {string} */ name, /** @type {boolean} */ shown) => ({ shown, busy: known.pending.includes(name) });
+  const inside = rung || phase === "talking" || phase === "viewing";
+  const missed = known.memory.missed && known.memory.missed.until > now ? known.memory.missed : null;
+  const doors = doorsOf(known, state, now, inside && may.includes("open"));
+  return {
+    phase,
+    device: known.device,
+    call: state?.call ?? null,
+    button: labelOfButton(known.roster, state?.button ?? null),
+    since: state?.since ?? 0,
+    answeredBy: labelOfAnswerer(known.roster, state?.answered_by ?? null),
+    mine: state?.answered_by === known.answerer,
+    video: inside && (state?.video ?? false),
+    audio: phase === "talking",
+    muted: known.muted,
+    microphone: phase === "talking" || known.microphone === "asking" ? known.microphone : "closed",
+    answer: action("answer", rung && may.includes("talk")),
+    decline: action("decline", rung && may.includes("talk")),
+    hangUp: action("hang-up", phase === "talking"),
+    mute: action("mute", phase === "talking" && known.microphone === "open"),
+    look: action("look", phase === "idle" && may.includes("view")),
+    lookAway: action("look", phase === "viewing"),
+    doors,
+    missed: missed && { button: labelOfButton(known.roster, missed.button), at: missed.at },
+    distrust: known.distrust,
+    refusal: known.refusal,
+    faults: state?.faults ?? [],
+    ticking: missed !== null || phase === "talking" || doors.some((door) => door.open),
+  };
+}
+
+/** @param {Known} known @returns {Phase} */
+function phaseOf({ roster, admitted, expired, session, present, live, state, answerer }) {
+  if (roster && !admitted) return "removed";
+  if (expired) return "expired";
+  if (!live || !state) {
+    if (session === "online" && present === false) return "offline";
+    return session === "online" || session === "connecting" ? "connecting" : "offline";
+  }
+  switch (state.phase) {
+    case "ringing":
+      return "ringing";
+    case "talking":
+      if (state.audio) return "talking";
+      return state.answered_by ? "elsewhere" : "busy";
+    case "idle":
+      return state.video ? "viewing" : "idle";
+    default:
+      return "busy";
+  }
+}
+
+/** @param {Known} known @param {DoorState|null} state @param {number} now @param {boolean} may */
+function doorsOf(known, state, now, may) {
+  if (!state) return [];
+  return Object.entries(state.doors)
+    .map(([id, { open_until: openUntil }]) => ({
+      id,
+      label: known.roster && Object.hasOwn(known.roster.doors, id) ? known.roster.doors[id].label : id,
+      open: openUntil !== null && openUntil > now - 1,
+      busy: known.pending.includes(`open-${id}`),
+      openUntil,
+    }))
+    .filter((door) => may || door.open);
+}
+
+/** @param {Roster|null} roster @param {string|null} id */
+function labelOfButton(roster, id) {
+  if (id === null) return null;
+  return roster && Object.hasOwn(roster.buttons, id) ? roster.buttons[id].label : id;
+}
+
+/** @param {Roster|null} roster @param {string|null} id */
+function labelOfAnswerer(roster, id) {
+  if (id === null) return null;
+  return roster && Object.hasOwn(roster.answerers, id) ? roster.answerers[id].label : id;
+}
