@@ -1,0 +1,54 @@
+"""The answering page: static files, with headers that allow it nothing but itself and its server."""
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from signaling.config import Config
+
+FOLDER: Final = Path(__file__).parent.parent / "web"
+
+TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+def headers(config: Config) -> dict[str, str]:
+    """Security headers of every answer. `connect-src` names the WebSocket by host: Safari's 'self' leaves it out.
+
+    No HSTS: it would bind the whole host, whose other ports are not ours, to a CA that a visitor may not have.
+    """
+    sockets = " ".join([f"wss://{host}" for host in config.people.hosts] + list(config.people.connect))
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        f"connect-src 'self' {sockets}; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        f"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-cache",
+    }
+
+
+def add_page(app: web.Application, config: Config) -> None:
+    """Serve every file of the page under its own path, read anew each time: there are few, and they are small."""
+    extra = headers(config)
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        path = (FOLDER / (request.match_info["name"] or "index.html")).resolve()
+        if not path.is_relative_to(FOLDER) or path.suffix not in TYPES or not path.is_file():
+            raise web.HTTPNotFound(headers=extra)
+        return web.FileResponse(path, headers={**extra, "Content-Type": TYPES[path.suffix]})
+
+    app.router.add_get("/{name:[a-zA-Z0-9/_.-]*}", serve)

@@ -1,0 +1,78 @@
+"""Composition root of the server: two listeners, one hub, rosters from a folder."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from protocol.errors import ConfigError
+from protocol.ids import new_token
+from signaling.adapters.page import add_page
+from signaling.adapters.store import RosterFolder, load_roster_key
+from signaling.adapters.tls import devices_context, people_context
+from signaling.adapters.wss import Endpoints
+from signaling.config import Config
+from signaling.core.hub import Hub
+
+log = structlog.get_logger()
+
+
+async def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the published rosters again. ConfigError before anything listens."""
+    folder = RosterFolder(
+        Path(config.state) / "rosters", load_roster_key(Path(config.roster_key)), config.site
+    )
+    people_tls, devices_tls = people_context(config), devices_context(config)
+    hub = Hub(config.site, config.people.hosts, new_token)
+    endpoints = Endpoints(config, hub)
+    _read_rosters(folder, hub, endpoints)
+
+    devices = web.Application(client_max_size=0)
+    devices.router.add_get("/device", endpoints.device)
+    people = web.Application(client_max_size=0)
+    people.router.add_get("/answerer", endpoints.answerer)
+    add_page(people, config)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _read_rosters, folder, hub, endpoints)
+    async with contextlib.AsyncExitStack() as stack:
+        devices_port = await _listen(stack, devices, config.devices.listen, config.devices.port, devices_tls)
+        people_port = await _listen(stack, people, config.people.listen, config.people.port, people_tls)
+        gc.freeze()
+        log.info("listening", devices_port=devices_port, people_port=people_port, site=config.site)
+        await stop.wait()
+        await endpoints.close()
+    log.info("stopped")
+
+
+async def _listen(
+    stack: contextlib.AsyncExitStack, app: web.Application, hosts: Sequence[str], port: int, tls: ssl.SSLContext
+) -> int:
+    """Listen on every address with one port; the port, which 0 lets the system choose."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    for host in hosts:
+        try:
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        except OSError as error:
+            raise ConfigError(f"{host}:{port}: cannot listen: {error.strerror}; is another server running?") from error
+        port = runner.addresses[0][1]
+    return port
+
+
+def _read_rosters(folder: RosterFolder, hub: Hub, endpoints: Endpoints) -> None:
+    newer, refused = folder.newer()
+    for why in refused:
+        log.warning("roster-refused", why=why)
+    for signed in newer:
+        endpoints.perform(hub.roster_published(signed))

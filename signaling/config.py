@@ -1,0 +1,80 @@
+"""The server's configuration: one TOML file, every value checked, every error one line."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from protocol.errors import ConfigError
+from protocol.ids import Id
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+HostPort = Annotated[str, Meta(pattern=r"\A(\[[0-9a-f:.]+\]|[a-z0-9.-]+):[0-9]{1,5}\Z")]
+Origin = Annotated[str, Meta(pattern=r"\A(https|wss)://[a-z0-9.:\[\]-]+\Z")]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class DevicesConfig(_Table, frozen=True):
+    """Where devices connect; port 0 takes a free one."""
+
+    listen: list[str] = field(default_factory=lambda: ["127.0.0.1"])
+    port: Port = 8444
+
+
+class PeopleConfig(_Table, frozen=True):
+    """Where people connect. `hosts`: the names and ports that logins may give; `origins`: pages hosted elsewhere;
+    `connect`: further servers that this page may reach.
+    """
+
+    hosts: Annotated[list[HostPort], Meta(min_length=1)]
+    listen: list[str] = field(default_factory=lambda: ["127.0.0.1"])
+    port: Port = 8443
+    origins: list[Origin] = []
+    connect: list[Origin] = []
+
+
+class LimitsConfig(_Table, frozen=True):
+    """Per second: connections of one address that have not logged in, and messages of one connection."""
+
+    unauthenticated_per_s: Annotated[float, Meta(gt=0)] = 10
+    messages_per_s: Annotated[float, Meta(gt=0)] = 20
+    login_s: Annotated[float, Meta(gt=0, le=60)] = 10
+    ping_s: Annotated[float, Meta(gt=0, le=60)] = 20
+
+
+class Config(_Table, frozen=True):
+    """The whole file; paths are made absolute, relative to the file itself."""
+
+    site: Id
+    roster_key: str
+    ca: str
+    certificate: str
+    key: str
+    state: str
+    people: PeopleConfig
+    devices: DevicesConfig = field(default_factory=DevicesConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+
+
+def load_config(path: Path) -> Config:
+    """The checked configuration; ConfigError names the file, the member, and what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}; name the configuration with --config") from error
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", str(error), re.DOTALL)
+        raise ConfigError(f"{path}: {match['where']}: {match['what']}" if match else f"{path}: {error}") from error
+    base = path.resolve().parent
+    names = ("roster_key", "ca", "certificate", "key", "state")
+    return msgspec.structs.replace(config, **{name: str(base / getattr(config, name)) for name in names})
