@@ -1,0 +1,259 @@
+"""Everything that leans on private names of aiortc and aioice; `tests/contract/test_webrtc_fence.py` guards each.
+
+Plain aiortc can be ended by one datagram from anybody on the network, takes any data channel and any size of message,
+and keeps what it receives without bound. The fence stands in front of it, one instance at a time: the libraries'
+classes stay as they are.
+"""
+
+# ruff: noqa: SLF001 - private names are this module's whole purpose
+
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aioice import ice
+from aiortc import RTCCertificate, RTCDataChannel, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc import rtp as rtp_codec
+from aiortc.rtcdtlstransport import RTCDtlsTransport, SRTPProtectionProfile, State
+from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
+from cryptography import x509
+from OpenSSL import SSL
+
+from protocol.certificates import fingerprint
+
+DTLS1_2_VERSION = 0xFEFD
+"""The wire's number for DTLS 1.2 (RFC 6347, 4.1); OpenSSL counts down from there."""
+
+CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+"""AEAD only, forward secret only (RFC 9325, 4.2); ECDSA because every device key is P-256."""
+
+QUEUED_DATAGRAMS = 256
+"""Received and not yet read: some 0.3 MiB, a second of a call."""
+
+HELD_DATAGRAMS = 8
+"""From an address whose check is still running; a DTLS flight is one to three."""
+
+CANDIDATE_PAIRS = 100
+"""As many checks as RFC 8445 (6.1.2.5) lets a check list have."""
+
+RECEIVE_WINDOW = 64 * 1024
+"""Bytes of `control` that may be waiting for reassembly: four messages of the largest size."""
+
+WRITE_BACKLOG = 256 * 1024
+"""Bytes waiting for the network card; more, and a link is too slow for its video."""
+
+Datagram = tuple[bytes, tuple[Any, ...]]
+
+
+def replace(owner: object, name: str, function: Callable[..., object]) -> None:
+    """Shadow a method on this one object; AttributeError where the library no longer has it."""
+    getattr(owner, name)
+    setattr(owner, name, function)
+
+
+class DeviceCertificate(RTCCertificate):
+    """The device's own certificate for DTLS, named in SDP by its SHA-256 fingerprint alone."""
+
+    def getFingerprints(self) -> list[Any]:  # noqa: N802 - the library's name
+        return [line for line in super().getFingerprints() if line.algorithm == "sha-256"]
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        """The library's context, with DTLS 1.2 as its minimum and no CBC."""
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_min_proto_version(DTLS1_2_VERSION)
+        context.set_cipher_list(CIPHERS)
+        return context
+
+
+def present(connection: RTCPeerConnection, certificate: RTCCertificate) -> None:
+    """Make `certificate` the DTLS certificate of a connection that has no transport yet."""
+    name = "_RTCPeerConnection__certificates"
+    if len(getattr(connection, name)) != 1:
+        raise AttributeError(f"aiortc: {name} is no longer a list of one certificate")
+    setattr(connection, name, [certificate])
+
+
+def ice_of(sender: RTCRtpSender) -> ice.Connection:
+    return sender.transport.transport._connection  # the ICE agent has no public name
+
+
+class DatagramGate:
+    """Judges every datagram of one connection before the library does.
+
+    STUN goes through (aioice authenticates it); anything else only from an address that has passed a connectivity
+    check, classified by its first byte (RFC 7983). `dropped` counts what was refused.
+    """
+
+    def __init__(self, connection: ice.Connection, addresses: Sequence[str] = ()) -> None:
+        self.dropped = 0
+        self._connection = connection
+        self._addresses = list(addresses)
+        self._valid: set[tuple[int, str, int]] = set()
+        self._held: dict[tuple[int, str, int], list[bytes]] = {}
+        self._check_state = connection.check_state
+        self._check_incoming = connection.check_incoming
+        replace(connection, "data_received", self._unjudged)
+        replace(connection, "gather_candidates", self._gather)
+        replace(connection, "check_state", self._state_changed)
+        replace(connection, "check_incoming", self._checked)
+
+    async def _gather(self) -> None:
+        """Host candidates on the configured addresses; their sockets are guarded before anybody knows of them."""
+        connection = self._connection
+        if connection._local_candidates_start:
+            return
+        connection._local_candidates_start = True
+        addresses = self._addresses or ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
+        connection._local_candidates += await connection.get_component_candidates(component=1, addresses=addresses)
+        for protocol in connection._protocols:
+            self._guard(protocol)
+        connection._local_candidates_end = True
+
+    def _guard(self, protocol: ice.StunProtocol) -> None:
+        stun_received = protocol.datagram_received
+
+        def received(data: bytes, addr: tuple[Any, ...]) -> None:
+            first = data[0] if data else 255
+            if first < 4:
+                try:
+                    stun_received(data, addr)
+                except (struct.error, KeyError, AssertionError):  # what malformed STUN raises besides ValueError
+                    self.dropped += 1
+            elif 20 <= first < 64 or 128 <= first < 192:
+                self._received(protocol, data, addr)
+            else:
+                self.dropped += 1
+
+        replace(protocol, "datagram_received", received)
+
+    def _unjudged(self, data: bytes, component: int) -> None:
+        """What the library itself took for data: a socket not yet guarded, or bad STUN."""
+        self.dropped += 1
+
+    def _received(self, protocol: ice.StunProtocol, data: bytes, addr: tuple[Any, ...]) -> None:
+        source = (protocol.id, addr[0], addr[1])
+        if source in self._valid:
+            if self._connection._queue.qsize() < QUEUED_DATAGRAMS:
+                self._connection._queue.put_nowait((data, 1))
+                return
+        elif held := self._held_for(protocol, source):
+            held[0].append(data)
+            return
+        self.dropped += 1
+
+    def _held_for(self, protocol: ice.StunProtocol, source: tuple[int, str, int]) -> list[list[bytes]]:
+        """Where to keep early data of a source whose check is running: at most one list, empty when there is none."""
+        if sum(len(kept) for kept in self._held.values()) >= HELD_DATAGRAMS:
+            return []
+        for pair in self._connection._check_list:
+            if pair.protocol is protocol and pair.remote_addr == source[1:]:
+                return [self._held.setdefault(source, [])]
+        return []
+
+    def _state_changed(self, pair: ice.CandidatePair, state: ice.CandidatePair.State) -> None:
+        self._check_state(pair, state)
+        source = (pair.protocol.id, *pair.remote_addr)
+        if state is ice.CandidatePair.State.SUCCEEDED:
+            self._valid.add(source)
+            for data in self._held.pop(source, []):
+                self._connection._queue.put_nowait((data, 1))
+        elif state is ice.CandidatePair.State.FAILED:
+            self._valid.discard(source)
+            self._held.pop(source, None)
+
+    def _checked(self, message: Any, addr: tuple[str, int], protocol: ice.StunProtocol) -> None:
+        """A recorded check can be replayed from any number of addresses: new pairs are bounded."""
+        known = any(pair.protocol is protocol and pair.remote_addr == addr for pair in self._connection._check_list)
+        if known or len(self._connection._check_list) < CANDIDATE_PAIRS:
+            self._check_incoming(message, addr, protocol)
+        else:
+            self.dropped += 1
+
+
+def guard_identity(transport: RTCDtlsTransport, expected: Callable[[], str | None]) -> None:
+    """Compare the peer's certificate with the fingerprint that was proved, before any key is derived.
+
+    The library compares too, with what stands in the first media section. `expected` answers None until there is one.
+    """
+    validate = transport._validate_peer_identity
+
+    def check(parameters: Any) -> None:
+        validate(parameters)
+        if transport._state is not State.FAILED and peer_fingerprint(transport) != expected():
+            transport._set_state(State.FAILED)
+
+    replace(transport, "_validate_peer_identity", check)
+
+
+def peer_fingerprint(transport: RTCDtlsTransport) -> str | None:
+    """SHA-256 of the certificate that the peer has shown, or None before the handshake."""
+    connection = transport._ssl
+    shown = connection.get_peer_certificate(as_cryptography=True) if connection is not None else None
+    return fingerprint(shown) if isinstance(shown, x509.Certificate) else None
+
+
+def guard_control(transport: RTCSctpTransport, channel: RTCDataChannel, refuse: Callable[[str], None]) -> None:
+    """Nothing but `channel`, and never more of it than RECEIVE_WINDOW; `refuse` is told what was tried."""
+    transport._advertised_rwnd = RECEIVE_WINDOW
+    receive = transport._receive_data_chunk
+
+    async def received(chunk: DataChunk) -> None:
+        if chunk.stream_id != channel.id:
+            refuse("a second data channel")
+        elif len(chunk.user_data) > transport._advertised_rwnd:
+            refuse("a message larger than the receive window")
+        else:
+            await receive(chunk)
+
+    replace(transport, "_receive_data_chunk", received)
+
+
+def unsent(transport: RTCSctpTransport) -> bool:
+    """Whether something said on `control` has not been acknowledged."""
+    return bool(transport._data_channel_queue or transport._outbound_queue or transport._sent_queue)
+
+
+def hear_feedback(sender: RTCRtpSender, on_key_frame: Callable[[], None], on_bitrate: Callable[[int], None]) -> None:
+    """Pass on what the receiver asks for: PLI and FIR (RFC 4585, 5104), and REMB in bits a second.
+
+    The library keeps both to its own encoder, which passed-through packets do not use.
+    """
+    handle: Callable[[Any], Awaitable[None]] = sender._handle_rtcp_packet
+
+    async def heard(packet: Any) -> None:
+        if isinstance(packet, rtp_codec.RtcpPsfbPacket):
+            if packet.fmt in (rtp_codec.RTCP_PSFB_PLI, rtp_codec.RTCP_PSFB_FIR):
+                on_key_frame()
+            elif packet.fmt == rtp_codec.RTCP_PSFB_APP:
+                _hear_bitrate(packet.fci, on_bitrate)
+            return
+        await handle(packet)
+
+    replace(sender, "_handle_rtcp_packet", heard)
+
+
+def _hear_bitrate(fci: bytes, on_bitrate: Callable[[int], None]) -> None:
+    try:
+        bitrate, _ = rtp_codec.unpack_remb_fci(fci)
+    except (ValueError, struct.error, IndexError):
+        return  # some other application's feedback
+    on_bitrate(bitrate)
+
+
+def take_over_receiving(receiver: RTCRtpReceiver, buffer: object) -> None:
+    """Let `buffer.add(packet)` have the packets that the library's jitter buffer would have had.
+
+    It returns `(False, None)`, so nothing reaches the library's decoder thread; statistics and receiver reports go on.
+    """
+    name = "_RTCRtpReceiver__jitter_buffer"
+    getattr(receiver, name)
+    setattr(receiver, name, buffer)
+
+
+def backlog(connection: ice.Connection) -> int:
+    """Bytes that the operating system has not taken yet on the path in use."""
+    pair = connection._nominated.get(1)
+    if pair is None:
+        return 0
+    size: int = pair.protocol.transport.get_write_buffer_size()  # type: ignore[attr-defined] # typeshed lacks it
+    return size

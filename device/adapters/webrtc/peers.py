@@ -1,0 +1,106 @@
+"""All links of the device, by their ids."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from device.adapters.webrtc.description import BASELINE
+from device.adapters.webrtc.fence import DeviceCertificate
+from device.adapters.webrtc.link import Link, LinkSetup
+from device.core.events import Event
+from device.ports import Sound, VideoSource
+from protocol.candidates import Candidate
+from protocol.messages import IceServer
+
+FLOOR_BPS = 300_000
+"""Below this a picture of a face is of no use, and some encoders hang (100 kbit/s)."""
+
+WORTH_TELLING = 0.1
+"""Changes of the bitrate smaller than this part of it are not passed on."""
+
+
+class AiortcPeers:
+    """The port `Peers` on aiortc.
+
+    `key` and `certificate` are the device's own and become its DTLS certificate. `host_addresses` restricts the
+    candidates offered to those addresses; empty means every address of the machine except loopback. `bitrate_bps` is
+    the most that the camera is asked for. Construction needs no event loop; everything else is called on it.
+    """
+
+    def __init__(
+        self,
+        key: EllipticCurvePrivateKey,
+        certificate: x509.Certificate,
+        video: VideoSource,
+        sound: Sound,
+        post: Callable[[Event], None],
+        *,
+        host_addresses: Sequence[str] = (),
+        bitrate_bps: int = 2_000_000,
+        level: str = BASELINE,
+    ) -> None:
+        self._setup = LinkSetup(DeviceCertificate(key, certificate), video, sound, post, tuple(host_addresses), level)
+        self._ceiling_bps = bitrate_bps
+        self._bitrate_bps = bitrate_bps
+        self._links: dict[str, Link] = {}
+        self._takes: dict[str, int] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def open_link(self, link: str, ice_servers: Sequence[IceServer]) -> None:
+        self._links[link] = Link(link, self._setup, lambda bitrate: self._heard_bitrate(link, bitrate))
+        self._links[link].offer()
+
+    def accept(self, link: str, answer_sdp: str, fingerprint: str) -> None:
+        if link in self._links:
+            self._links[link].accept(answer_sdp, fingerprint)
+
+    def add_candidate(self, link: str, candidate: Candidate | None) -> None:
+        if candidate is not None and link in self._links:
+            self._links[link].add_candidate(candidate.candidate)
+
+    def send(self, link: str, text: str) -> None:
+        if link in self._links:
+            self._links[link].send(text)
+
+    def show_video(self, link: str, on: bool) -> None:
+        if link in self._links:
+            self._links[link].show_video(on)
+            self._takes.pop(link, None)
+            self._fit_bitrate()
+
+    def talk(self, link: str, on: bool) -> None:
+        if link in self._links:
+            self._links[link].talk(on)
+
+    def close_link(self, link: str) -> None:
+        closing = self._links.pop(link, None)
+        if closing is None:
+            return
+        self._takes.pop(link, None)
+        self._fit_bitrate()
+        closing.close()
+        task = asyncio.get_running_loop().create_task(closing.closed())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """End every link and wait until their sockets and tasks are gone."""
+        for link in list(self._links):
+            self.close_link(link)
+        while self._closing:
+            await asyncio.wait(self._closing)
+
+    def _heard_bitrate(self, link: str, bitrate_bps: int) -> None:
+        if link in self._links and self._links[link].viewing:
+            self._takes[link] = bitrate_bps
+            self._fit_bitrate()
+
+    def _fit_bitrate(self) -> None:
+        """The slowest viewer decides, between the floor and the ceiling: everybody gets the same packets."""
+        slowest = min(self._takes.values(), default=self._ceiling_bps)
+        fitting = max(FLOOR_BPS, min(self._ceiling_bps, slowest))
+        if abs(fitting - self._bitrate_bps) > WORTH_TELLING * self._bitrate_bps:
+            self._bitrate_bps = fitting
+            self._setup.video.set_bitrate(fitting)
