@@ -1,0 +1,28 @@
+# Each target does its own set-up and says what it is doing; run again, it is quick.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+LAN ?= 0
+REQUIRED ?=
+
+.PHONY: help setup demo test lint bench
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup:
+	@.ci/setup
+
+demo: setup  ## ring, see, talk, open: on simulated hardware, in your browser (LAN=1: phones too)
+	@$(PY) -m tests.demo --lan $(LAN)
+
+test: setup  ## every lane this machine can run; says which it cannot, and why
+	@$(PY) -m tests.run --required "$(REQUIRED)"
+
+lint: setup  ## style, types, and who may import whom
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup  ## press to picture, start to ready, memory and CPU: build/reports/bench.json
+	@$(PY) -m tests.bench

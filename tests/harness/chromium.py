@@ -1,0 +1,71 @@
+"""A real Chromium that trusts a site's CA the way a person's browser would: by its certificate store."""
+
+import contextlib
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Playwright
+
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-gpu",
+    "--autoplay-policy=no-user-gesture-required",
+)
+FAKE_MEDIA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def executable() -> str | None:
+    """Debian's Chromium, or whatever DOORWARD_CHROMIUM names."""
+    return os.environ.get("DOORWARD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def missing() -> str | None:
+    """Why no browser can be driven here; None if one can."""
+    if executable() is None:
+        return "chromium is not installed"
+    if shutil.which("certutil") is None:
+        return "certutil is not installed (libnss3-tools)"
+    return None
+
+
+@contextlib.contextmanager
+def chromium(
+    playwright: Playwright, ca: Path, prefix: Sequence[str] = (), extra: Sequence[str] = FAKE_MEDIA, phone: bool = False
+) -> Iterator[BrowserContext]:
+    """A headless browser with a home of its own, which trusts `ca`; `prefix` runs it in another namespace."""
+    with tempfile.TemporaryDirectory(prefix="doorward-browser-", ignore_cleanup_errors=True) as home:
+        folder = Path(home)
+        _trust(folder, ca)
+        program = folder / "chromium"
+        program.write_text(f'#!/bin/sh\nHOME="{folder}" exec {" ".join(prefix)} {executable()} "$@"\n')
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+        context = playwright.chromium.launch_persistent_context(
+            str(folder / "profile"),
+            executable_path=str(program),
+            headless=True,
+            chromium_sandbox=os.geteuid() != 0,
+            args=[*QUIET, *extra],
+            viewport={"width": size["width"], "height": size["height"]},
+        )
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def _trust(home: Path, ca: Path) -> None:
+    store = home / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    where = ["-d", f"sql:{store}"]
+    for command in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "doorward", "-i", str(ca)]):
+        subprocess.run(["certutil", *where, *command], check=True, capture_output=True)
