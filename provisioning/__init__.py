@@ -1,0 +1,1 @@
+"""The site operator's side: certificates, rosters, invitations."""

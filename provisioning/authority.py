@@ -59,9 +59,7 @@ def issue_server(
     authority: Authority, hosts: Sequence[str], key: PublicKey, now: datetime, days: int = SERVER_DAYS
 ) -> x509.Certificate:
     """A server's certificate for DNS names and IP addresses."""
-    return _issue(
-        authority, hosts[0], key, [_host(host) for host in hosts], ExtendedKeyUsageOID.SERVER_AUTH, now, days
-    )
+    return _issue(authority, hosts[0], key, [_host(host) for host in hosts], ExtendedKeyUsageOID.SERVER_AUTH, now, days)
 
 
 def pem(certificate: x509.Certificate) -> str:

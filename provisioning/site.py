@@ -5,23 +5,35 @@ Its keys lie unencrypted in the folder, so it is not how a house is set up; `doo
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from protocol.bundle import Bundle
-from protocol.certificates import fingerprint
-from protocol.codec import encode
-from protocol.errors import ConfigError
-from protocol.keys import Jwk, PrivateKey, PublicJwk, new_key, private_key_pem, public_jwk, thumbprint
+from protocol.certificates import fingerprint, load_certificates
+from protocol.codec import decode, encode
+from protocol.errors import ConfigError, PeerError
+from protocol.keys import (
+    Jwk,
+    PrivateKey,
+    PublicJwk,
+    load_private_key,
+    new_key,
+    private_key_pem,
+    public_jwk,
+    thumbprint,
+)
 from protocol.messages import May
-from protocol.roster import Answerer, Button, Door, Roster, sign_roster
+from protocol.roster import Answerer, Button, Door, Roster, sign_roster, verify_roster
 from provisioning.authority import Authority, issue_device, issue_server, new_authority, pem
 from provisioning.files import write_file
 from provisioning.invitation import invitation_link
 
 ROSTER_DAYS = 30
 """How long a withheld removal could matter (protocol section 8, rule 5)."""
+
+PLAN = "site.json"
+ROSTERS = "server/state/rosters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,58 +94,90 @@ class Site:
 
     def publish(self, roster: Roster) -> None:
         """Sign a roster and put it where the server finds it (it re-reads on SIGHUP)."""
-        path = self.folder / "server" / "state" / "rosters" / f"{roster.device}.jws"
+        path = self.folder / ROSTERS / f"{roster.device}.jws"
         write_file(path, sign_roster(roster, self.roster_key))
 
 
 def make_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> Site:
-    """Make the site in a new `folder`; ConfigError if there is one already."""
+    """Make the site in a new `folder`; ConfigError if there is something in it already."""
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty; choose another folder, or remove it")
     now = now or datetime.now(UTC)
-    for part in ("devices", "server/state/rosters"):
+    for part in ("devices", "people", "server/state/rosters"):
         (folder / part).mkdir(mode=0o700, parents=True)
     authority = new_authority(plan.site, now)
-    roster_key = new_key()
-    people_keys = {person: new_key() for person in plan.people}
     write_file(folder / "ca.pem", pem(authority.certificate))
-    write_file(folder / "ca-key.pem", private_key_pem(authority.key).decode(), secret=True)
-    write_file(folder / "roster-key.pem", private_key_pem(roster_key).decode(), secret=True)
-    _write_server(folder / "server", plan, authority, public_jwk(roster_key), now)
-    rosters = {}
-    for device, device_plan in plan.devices.items():
-        roster = _make_device(folder, plan, device, device_plan, authority, roster_key, people_keys, now)
-        rosters[device] = roster
-    site = Site(folder, plan, authority, roster_key, people_keys, rosters)
+    _write_key(folder / "ca-key.pem", authority.key)
+    roster_key = new_key()
+    _write_key(folder / "roster-key.pem", roster_key)
+    people_keys = {person: new_key() for person in plan.people}
+    for person, key in people_keys.items():
+        _write_key(folder / "people" / f"{person}.pem", key)
+    device_keys = {device: new_key() for device in plan.devices}
+    for device, key in device_keys.items():
+        (folder / "devices" / device).mkdir(mode=0o700)
+        _write_key(folder / "devices" / device / "key.pem", key)
+    site = Site(folder, plan, authority, roster_key, people_keys, {})
+    return issue_site(site, plan, device_keys, 1, now)
+
+
+def take_up_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> Site:
+    """The site of `folder` (made where there is none) with fresh certificates and rosters for `plan`; its name stays.
+
+    ConfigError if something else is in the folder, or the site has other devices or people.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
+        return make_site(folder, plan, now)
+    try:
+        kept = decode((folder / PLAN).read_bytes(), SitePlan)
+        ca = load_certificates((folder / "ca.pem").read_bytes(), f"{folder}/ca.pem")[0]
+        authority = Authority(_read_key(folder / "ca-key.pem"), ca)
+        roster_key = _read_key(folder / "roster-key.pem")
+        people_keys = {person: _read_key(folder / "people" / f"{person}.pem") for person in plan.people}
+        device_keys = {device: _read_key(folder / "devices" / device / "key.pem") for device in plan.devices}
+        serial = _newest_serial(folder, kept, roster_key)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename}: cannot be read: {error.strerror}; remove {folder} to start anew"
+        ) from error
+    except PeerError as error:
+        raise ConfigError(f"{folder}: {error}; remove it to start anew") from error
+    plan = replace(plan, site=kept.site)
+    site = Site(folder, plan, authority, roster_key, people_keys, {})
+    return issue_site(site, plan, device_keys, serial + 1, now or datetime.now(UTC))
+
+
+def issue_site(site: Site, plan: SitePlan, device_keys: Mapping[str, PrivateKey], serial: int, now: datetime) -> Site:
+    """Certificates, rosters, bundles and the server's files for `plan`, with the keys that `site` has."""
+    _write_server(site.folder / "server", plan, site.authority, public_jwk(site.roster_key), now)
+    rosters = {
+        device: _issue_device(site, device, device_plan, device_keys[device], serial, now)
+        for device, device_plan in plan.devices.items()
+    }
+    issued = replace(site, plan=plan, rosters=rosters)
     for roster in rosters.values():
-        site.publish(roster)
-    return site
+        issued.publish(roster)
+    write_file(site.folder / PLAN, encode(plan))
+    return issued
 
 
-def _make_device(
-    folder: Path,
-    plan: SitePlan,
-    device: str,
-    device_plan: DevicePlan,
-    authority: Authority,
-    roster_key: PrivateKey,
-    people_keys: Mapping[str, PrivateKey],
-    now: datetime,
+def _issue_device(
+    site: Site, device: str, device_plan: DevicePlan, key: PrivateKey, serial: int, now: datetime
 ) -> Roster:
-    key = new_key()
-    certificate = issue_device(authority, plan.site, device, key.public_key(), now)
+    plan = site.plan
+    certificate = issue_device(site.authority, plan.site, device, key.public_key(), now)
     issued = int(now.timestamp())
     roster = Roster(
         site=plan.site,
         device=device,
-        serial=1,
+        serial=serial,
         issued=issued,
         expires=issued + ROSTER_DAYS * 86400,
         fingerprints=[fingerprint(certificate)],
         buttons={name: Button(label, list(rings)) for name, (label, rings) in device_plan.buttons.items()},
         doors={name: Door(label) for name, label in device_plan.doors.items()},
         answerers={
-            person: Answerer(label, [thumbprint(public_jwk(people_keys[person]))], list(may))
+            person: Answerer(label, [thumbprint(public_jwk(site.people_keys[person]))], list(may))
             for person, (label, may) in plan.people.items()
         },
     )
@@ -141,16 +185,29 @@ def _make_device(
         site=plan.site,
         device=device,
         certificate=pem(certificate),
-        ca=pem(authority.certificate),
-        roster_key=PublicJwk(**public_jwk(roster_key)),
-        roster=sign_roster(roster, roster_key),
+        ca=pem(site.authority.certificate),
+        roster_key=PublicJwk(**public_jwk(site.roster_key)),
+        roster=sign_roster(roster, site.roster_key),
         signaling=f"wss://{_host_port(plan.hosts[0], plan.devices_port)}/device",
     )
-    home = folder / "devices" / device
-    home.mkdir(mode=0o700)
-    write_file(home / "key.pem", private_key_pem(key).decode(), secret=True)
-    write_file(home / "bundle.json", encode(bundle))
+    write_file(site.identity(device) / "bundle.json", encode(bundle))
     return roster
+
+
+def _newest_serial(folder: Path, plan: SitePlan, roster_key: PrivateKey) -> int:
+    rosters = [
+        verify_roster((folder / ROSTERS / f"{device}.jws").read_text(), public_jwk(roster_key), plan.site, device)
+        for device in plan.devices
+    ]
+    return max(signed.roster.serial for signed in rosters)
+
+
+def _write_key(path: Path, key: PrivateKey) -> None:
+    write_file(path, private_key_pem(key).decode(), secret=True)
+
+
+def _read_key(path: Path) -> PrivateKey:
+    return load_private_key(path.read_bytes(), str(path))
 
 
 def _write_server(folder: Path, plan: SitePlan, authority: Authority, roster_key: Jwk, now: datetime) -> None:
@@ -158,7 +215,7 @@ def _write_server(folder: Path, plan: SitePlan, authority: Authority, roster_key
     certificate = issue_server(authority, plan.hosts, key.public_key(), now)
     write_file(folder / "ca.pem", pem(authority.certificate))
     write_file(folder / "server.pem", pem(certificate))
-    write_file(folder / "server-key.pem", private_key_pem(key).decode(), secret=True)
+    _write_key(folder / "server-key.pem", key)
     write_file(folder / "roster-key.json", json.dumps(roster_key))
     listen = json.dumps(list(plan.listen))
     hosts = json.dumps([_host_port(host, plan.people_port) for host in plan.hosts])
