@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import gpiozero  # type: ignore[import-untyped]  # it carries no types
-from gpiozero.pins.mock import MockFactory, MockPin  # type: ignore[import-untyped]  # see above
+import gpiozero
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from device.core.events import Edge, Event, HardwareFault, StrikeLowered, StrikeReleased
 from device.errors import HardwareError
@@ -238,6 +238,6 @@ def _pin_factory(pins: Literal["lgpio", "mock"]) -> Any:
     if pins == "mock":
         return MockFactory(revision=MOCK_BOARD_REVISION, pin_class=_RecordingPin)
     # Imported here: lgpio starts a thread and makes a FIFO in the working directory as soon as it is imported.
-    from gpiozero.pins.lgpio import LGPIOFactory  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+    from gpiozero.pins.lgpio import LGPIOFactory
 
     return LGPIOFactory()
