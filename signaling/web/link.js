@@ -88,11 +88,13 @@ export class Link {
     const gathered = this.listen(connection);
     await connection.setRemoteDescription({ type: "offer", sdp: constantRate(offer) });
     this.prepareMedia(connection);
+    // The browser keeps its own text (it refuses an edited one); the door gets the shaped text, and the proof binds that.
     const made = await connection.createAnswer();
+    await connection.setLocalDescription(made);
     const sdp = shapeAnswer(made.sdp ?? "");
-    vet(sdp, "answer");
-    await connection.setLocalDescription({ type: "answer", sdp });
-    const mine = vet(shapeAnswer(connection.localDescription?.sdp ?? ""), "answer");
+    const mine = vet(sdp, "answer");
+    const local = connection.localDescription?.sdp ?? "";
+    if (vet(shapeAnswer(local), "answer") !== mine) throw new PeerError("own certificate changed");
     const proof = await signProof(me, {
       device,
       link: this.id,

@@ -66,14 +66,15 @@ export function vet(sdp, role) {
 }
 
 /**
- * An answer as this page sends it: SHA-256 fingerprints, no header extension but mid, Opus at a constant rate.
+ * An answer as this page sends it: SHA-256 fingerprints, no header extension but mid, Opus at a constant rate, no
+ * candidates (they follow one by one).
  * @param {string} sdp as the browser made it
  */
 export function shapeAnswer(sdp) {
   const lines = sdp.split("\r\n").filter((line) => {
     if (line.startsWith("a=fingerprint:")) return line.startsWith("a=fingerprint:sha-256 ");
     if (line.startsWith("a=extmap:")) return line.split(" ")[1] === MID_URI;
-    return true;
+    return !line.startsWith("a=candidate:") && line !== "a=end-of-candidates";
   });
   return constantRate(lines.join("\r\n"));
 }
