@@ -44,7 +44,7 @@ def chromium(
     """A headless browser with a home of its own, which trusts `ca`; `prefix` runs it in another namespace."""
     with tempfile.TemporaryDirectory(prefix="doorward-browser-", ignore_cleanup_errors=True) as home:
         folder = Path(home)
-        _trust(folder, ca)
+        trust(folder, ca)
         program = folder / "chromium"
         program.write_text(f'#!/bin/sh\nHOME="{folder}" exec {" ".join(prefix)} {executable()} "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -63,7 +63,8 @@ def chromium(
             context.close()
 
 
-def _trust(home: Path, ca: Path) -> None:
+def trust(home: Path, ca: Path) -> None:
+    """Make `home` one whose browser believes `ca`."""
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     where = ["-d", f"sql:{store}"]

@@ -1,0 +1,133 @@
+"""A person at a page: opens the invitation, sees, hears, and presses what is on the screen."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page
+
+from tests.harness.processes import SCALE, wait_until
+from tests.harness.world import DEVICE, World
+
+# Reaches getStats without the page's help; nothing of the page is replaced.
+_SPY = """
+window.__connections = [];
+const Original = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Original {
+  constructor(...given) { super(...given); window.__connections.push(this); }
+};
+"""
+
+_STATS = """async () => {
+  const out = {framesDecoded: 0, audioIn: 0, audioPackets: 0, frameWidth: 0, audioSent: 0};
+  for (const connection of window.__connections) {
+    if (connection.connectionState === 'closed') continue;
+    for (const row of (await connection.getStats()).values()) {
+      if (row.type === 'inbound-rtp' && row.kind === 'video') {
+        out.framesDecoded += row.framesDecoded ?? 0; out.frameWidth = row.frameWidth ?? out.frameWidth;
+      }
+      if (row.type === 'inbound-rtp' && row.kind === 'audio') {
+        out.audioIn += row.totalAudioEnergy ?? 0; out.audioPackets += row.packetsReceived ?? 0;
+      }
+      if (row.type === 'outbound-rtp' && row.kind === 'audio') out.audioSent += row.packetsSent ?? 0;
+    }
+  }
+  return out;
+}"""
+
+# The loudest frequency (Hz) in what the page plays, over some windows of its sound, and how far it stands out (dB).
+_LISTEN = """async (hz) => {
+  const audio = document.querySelector('audio[data-device]');
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  analyser.fftSize = 8192;
+  context.createMediaStreamSource(audio.srcObject).connect(analyser);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  const width = context.sampleRate / analyser.fftSize;
+  const best = {hz: 0, level: -200, at: -200};
+  for (let turn = 0; turn < 25; turn += 1) {
+    await new Promise((done) => setTimeout(done, 80));
+    analyser.getFloatFrequencyData(bins);
+    bins.forEach((level, index) => {
+      if (index > 3 && level > best.level) { best.level = level; best.hz = index * width; }
+    });
+    best.at = Math.max(best.at, bins[Math.round(hz / width)]);
+  }
+  await context.close();
+  return best;
+}"""
+
+
+class Person:
+    """One page of one person, in a browser of the test."""
+
+    def __init__(self, context: BrowserContext, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.errors: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(15_000 * SCALE)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.add_init_script(_SPY)
+
+    def accept_invitation(self) -> None:
+        self.page.goto(self.world.site.invitation(self.name))
+        self.page.click("#confirm-invitation")
+        self.wait_for_phase("idle")
+
+    @property
+    def card(self) -> Locator:
+        return self.page.locator(f"#door-{DEVICE}")
+
+    def wait_for_phase(self, phase: str, timeout: float = 15.0) -> None:
+        """Until the card shows this phase."""
+        self.page.wait_for_selector(f'#door-{DEVICE}[data-phase="{phase}"]', timeout=timeout * 1000 * SCALE)
+
+    def phase(self) -> str | None:
+        return self.card.get_attribute("data-phase")
+
+    def click(self, deed: str) -> None:
+        """`answer`, `decline`, `hang-up`, `mute`, `look-in`."""
+        self.page.click(f"#{deed}-{DEVICE}")
+
+    def open_door(self, door: str = "main") -> None:
+        self.page.click(f"#open-{DEVICE}-{door}")
+
+    def stats(self) -> dict[str, float]:
+        """Sums over this page's connections; see `_STATS`."""
+        found: dict[str, float] = self.page.evaluate(_STATS)
+        return found
+
+    def wait_for_picture(self, more: int = 10) -> None:
+        """Until `more` further video frames have been decoded."""
+        before = self.stats()["framesDecoded"]
+        wait_until(f"{more} frames decoded by {self.name}", lambda: self.stats()["framesDecoded"] >= before + more)
+
+    def listen(self, hz: float) -> dict[str, float]:
+        """What the page hears for two seconds: the loudest frequency, its level, and the level `at` hz."""
+        heard: dict[str, float] = self.page.evaluate(_LISTEN, hz)
+        return heard
+
+    def luma(self) -> Any:
+        """The picture now shown, as grey rows: what a person sees."""
+        return self.page.evaluate(
+            """() => {
+              const video = document.querySelector('video[data-device]');
+              const canvas = document.createElement('canvas');
+              canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+              const pen = canvas.getContext('2d'); pen.drawImage(video, 0, 0);
+              const row = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+              const out = [];
+              for (let y = 0; y < canvas.height; y += 1) {
+                if (y < canvas.height - 80) continue;
+                const line = [];
+                for (let x = 0; x < canvas.width; x += 1) line.push(row[(y * canvas.width + x) * 4 + 1]);
+                out.push(line);
+              }
+              return {height: canvas.height, rows: out};
+            }"""
+        )
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error" and not re.search(r"WebSocket connection|net::ERR", message.text):
+            self.errors.append(message.text)
