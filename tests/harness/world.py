@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from protocol.messages import May
+from protocol.roster import Button
 from provisioning.site import DevicePlan, Site, SitePlan, make_site
 from tests.harness.control import Control
 from tests.harness.namespaces import DOOR_ADDRESS, Network
@@ -81,6 +84,21 @@ class World:
         )
         self.device.wait_for("ready" if ready else "armed", 60)
         return self.device
+
+    def control_answers(self) -> bool:
+        """Whether the daemon's control socket is there yet."""
+        return (self.folder / "control.sock").exists()
+
+    def publish_without(self, person: str) -> None:
+        """The operator removes somebody: a new roster, which the server is told to read."""
+        old = self.site.rosters[DEVICE]
+        buttons = {
+            name: Button(button.label, [who for who in button.rings if who != person])
+            for name, button in old.buttons.items()
+        }
+        answerers = {who: entry for who, entry in old.answerers.items() if who != person}
+        self.site.publish(replace(old, serial=old.serial + 1, buttons=buttons, answerers=answerers))
+        self.reread_rosters()
 
     def reread_rosters(self) -> None:
         if self.server is None:
