@@ -30,14 +30,19 @@ CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-EC
 QUEUED_DATAGRAMS = 256
 """Received and not yet read: some 0.3 MiB, a second of a call."""
 
-HELD_DATAGRAMS = 8
-"""From an address whose check is still running; a DTLS flight is one to three."""
+HELD_DATAGRAMS = 4
+"""Of one address whose check is still running: two DTLS flights of a browser."""
+
+HELD_ADDRESSES = 4
 
 CANDIDATE_PAIRS = 100
 """As many checks as RFC 8445 (6.1.2.5) lets a check list have."""
 
 RECEIVE_WINDOW = 64 * 1024
-"""Bytes of `control` that may be waiting for reassembly: four messages of the largest size."""
+"""Bytes of `control` that the peer is told it may send ahead."""
+
+UNASSEMBLED = 32 * 1024
+"""Bytes of `control` kept while waiting for the rest of a message: two of the largest size."""
 
 WRITE_BACKLOG = 256 * 1024
 """Bytes waiting for the network card; more, and a link is too slow for its video."""
@@ -136,23 +141,27 @@ class DatagramGate:
             if self._connection._queue.qsize() < QUEUED_DATAGRAMS:
                 self._connection._queue.put_nowait((data, 1))
                 return
-        elif held := self._held_for(protocol, source):
-            held[0].append(data)
+        elif self._may_hold(protocol, source):
+            self._held.setdefault(source, []).append(data)
             return
         self.dropped += 1
 
-    def _held_for(self, protocol: ice.StunProtocol, source: tuple[int, str, int]) -> list[list[bytes]]:
-        """Where to keep early data of a source whose check is running: at most one list, empty when there is none."""
-        if sum(len(kept) for kept in self._held.values()) >= HELD_DATAGRAMS:
-            return []
-        for pair in self._connection._check_list:
-            if pair.protocol is protocol and pair.remote_addr == source[1:]:
-                return [self._held.setdefault(source, [])]
-        return []
+    def _may_hold(self, protocol: ice.StunProtocol, source: tuple[int, str, int]) -> bool:
+        """A browser greets as soon as we have answered its check, which may be before we had its answer.
+
+        Throwing that away would cost the link a retransmission. It is held until our own check has succeeded.
+        """
+        if source in self._held:
+            return len(self._held[source]) < HELD_DATAGRAMS
+        connection = self._connection
+        checks = [(checked.id, addr[0], addr[1]) for _, addr, checked in connection._early_checks]
+        pairs = [(pair.protocol.id, *pair.remote_addr) for pair in connection._check_list]
+        return len(self._held) < HELD_ADDRESSES and (source in checks or source in pairs)
 
     def _state_changed(self, pair: ice.CandidatePair, state: ice.CandidatePair.State) -> None:
         self._check_state(pair, state)
-        source = (pair.protocol.id, *pair.remote_addr)
+        host, port = pair.remote_addr
+        source = (pair.protocol.id, host, port)
         if state is ice.CandidatePair.State.SUCCEEDED:
             self._valid.add(source)
             for data in self._held.pop(source, []):
@@ -193,15 +202,15 @@ def peer_fingerprint(transport: RTCDtlsTransport) -> str | None:
 
 
 def guard_control(transport: RTCSctpTransport, channel: RTCDataChannel, refuse: Callable[[str], None]) -> None:
-    """Nothing but `channel`, and never more of it than RECEIVE_WINDOW; `refuse` is told what was tried."""
+    """Nothing but `channel`, and never more of it than UNASSEMBLED; `refuse` is told what was tried."""
     transport._advertised_rwnd = RECEIVE_WINDOW
     receive = transport._receive_data_chunk
 
     async def received(chunk: DataChunk) -> None:
         if chunk.stream_id != channel.id:
             refuse("a second data channel")
-        elif len(chunk.user_data) > transport._advertised_rwnd:
-            refuse("a message larger than the receive window")
+        elif RECEIVE_WINDOW - transport._advertised_rwnd + len(chunk.user_data) > UNASSEMBLED:
+            refuse("a control message that is too long")
         else:
             await receive(chunk)
 
@@ -230,6 +239,27 @@ def hear_feedback(sender: RTCRtpSender, on_key_frame: Callable[[], None], on_bit
         await handle(packet)
 
     replace(sender, "_handle_rtcp_packet", heard)
+
+
+def report_only_news(sender: RTCRtpSender) -> None:
+    """Send a report only if media went out since the last one.
+
+    Otherwise a standing link would never be silent, and the first report, before any media, would say that the
+    media's clock was zero in the year 1900.
+    """
+    send = sender._send_rtcp
+    reported = 0
+
+    async def report(packets: list[Any]) -> None:
+        nonlocal reported
+        first = packets[0]
+        if isinstance(first, rtp_codec.RtcpSrPacket):
+            if first.sender_info.packet_count == reported:
+                return
+            reported = first.sender_info.packet_count
+        await send(packets)
+
+    replace(sender, "_send_rtcp", report)
 
 
 def _hear_bitrate(fci: bytes, on_bitrate: Callable[[int], None]) -> None:

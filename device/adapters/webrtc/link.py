@@ -18,11 +18,13 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from device.adapters.webrtc import fence
+from device.adapters.webrtc.capacity import Capacity
 from device.adapters.webrtc.description import BASELINE, MESSAGE_LIMIT, publish_offer, split_answer
 from device.adapters.webrtc.tracks import PacketTrack, SoundInlet
 from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOpened
 from device.ports import EncodedFrame, OpusPacket, Sound, VideoSource
 from protocol.candidates import PER_LINK
+from protocol.errors import PeerError
 from protocol.sdp import vet_answer, vet_offer
 
 CONTROL = "control"
@@ -30,6 +32,9 @@ CONTROL_PROTOCOL = "doorward.v1"
 
 OPEN_S = 30.0
 """From the offer until `control` is open; nobody may keep an attempt pending for longer (protocol section 8, 9)."""
+
+FLOOR_BPS = 300_000
+"""Below this a picture of a face is of no use, and some encoders hang (100 kbit/s)."""
 
 LAST_WORDS_S = 0.5
 """How long closing waits for the page to acknowledge what was said last."""
@@ -42,23 +47,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LinkSetup:
-    """What every link of a device has in common. `level` is H.264's profile-level-id."""
+    """What all links of a device have in common: `bitrate_bps` is the camera's most, `level` H.264's profile."""
 
     certificate: RTCCertificate
     video: VideoSource
     sound: Sound
     post: Callable[[Event], None]
     host_addresses: tuple[str, ...]
+    bitrate_bps: int
     level: str
 
 
 class Link:
     """Posts LinkOffered, LinkOpened, LinkMessage, and LinkLost at most once, after which it is closed.
 
-    Methods are called on the event loop's thread. `on_bitrate` gets what the page says it can take, in bits a second.
+    Methods are called on the event loop's thread. `on_limit` is called when `limit_bps` may have changed.
     """
 
-    def __init__(self, name: str, setup: LinkSetup, on_bitrate: Callable[[int], None]) -> None:
+    def __init__(self, name: str, setup: LinkSetup, on_limit: Callable[[], None]) -> None:
         self._name = name
         self._setup = setup
         self._loop = asyncio.get_running_loop()
@@ -69,6 +75,8 @@ class Link:
         self._candidates = 0
         self._early_candidates: list[str] = []
         self._described = False
+        self._capacity = Capacity(FLOOR_BPS, setup.bitrate_bps)
+        self._on_limit = on_limit
         self._unwatch: Callable[[], None] | None = None
         self._unlisten: Callable[[], None] | None = None
         self._video = PacketTrack("video", setup.video.request_key_frame)
@@ -81,14 +89,17 @@ class Link:
         self._ice = fence.ice_of(self._sender)
         self._gate = fence.DatagramGate(self._ice, setup.host_addresses)
         self._control = self._add_control()
-        fence.hear_feedback(self._sender, setup.video.request_key_frame, on_bitrate)
+        fence.hear_feedback(self._sender, setup.video.request_key_frame, self._hear_bitrate)
+        for transceiver in self._connection.getTransceivers():
+            fence.report_only_news(transceiver.sender)
         fence.guard_identity(self._sender.transport, lambda: self._fingerprint)
         self._connection.on("connectionstatechange", self._state_changed)
         self._deadline = self._loop.call_later(OPEN_S, self.lose, "timeout: not open in time")
 
     @property
-    def viewing(self) -> bool:
-        return self._unwatch is not None
+    def limit_bps(self) -> int | None:
+        """What the video may take on this link, or None for all it wants."""
+        return self._capacity.limit
 
     # Making the connection
 
@@ -135,8 +146,7 @@ class Link:
 
     async def _accept(self, sdp: str) -> None:
         if vet_answer(sdp).fingerprint != self._fingerprint:
-            self.lose("fingerprint: the answer has another than its proof")
-            return
+            raise PeerError("the answer has another fingerprint than its proof", "fingerprint")
         answer = split_answer(sdp)
         await self._connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
         self._described = True
@@ -203,6 +213,8 @@ class Link:
             self._unwatch()
             self._unwatch = None
             self._video.clear()
+            self._capacity.reset()
+            self._on_limit()
 
     def talk(self, on: bool) -> None:
         if on and self._unlisten is None and not self._over:
@@ -215,13 +227,21 @@ class Link:
             self._audio.clear()
 
     def _frame(self, frame: EncodedFrame) -> None:
+        if self._unwatch is None:
+            return  # under way when the view ended
         if fence.backlog(self._ice) > fence.WRITE_BACKLOG:
             self._video.flush()
         else:
             self._video.put(frame.data, frame.pts, frame.key)
+            self._capacity.sent(len(frame.data), self._loop.time())
+
+    def _hear_bitrate(self, bitrate_bps: int) -> None:
+        if self._unwatch is not None:
+            self._capacity.reported(bitrate_bps, self._loop.time())
+            self._on_limit()
 
     def _sound(self, packet: OpusPacket) -> None:
-        if fence.backlog(self._ice) <= fence.WRITE_BACKLOG:
+        if self._unlisten is not None and fence.backlog(self._ice) <= fence.WRITE_BACKLOG:
             self._audio.put(packet.data, packet.pts)
 
     # Ending
@@ -276,5 +296,9 @@ class Link:
         """Whatever the library raises ends this link and nothing else: on bad SDP it raises seven kinds."""
         try:
             await work
+        except PeerError as error:
+            self.lose(f"{error.reason}: {error}")
         except Exception as error:  # noqa: BLE001 - see above
+            if self._over:
+                log.warning("link-close", link=self._name, why=f"{type(error).__name__}: {error}")
             self.lose(f"error: {type(error).__name__}: {error}")

@@ -8,14 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from device.adapters.webrtc.description import BASELINE
 from device.adapters.webrtc.fence import DeviceCertificate
-from device.adapters.webrtc.link import Link, LinkSetup
+from device.adapters.webrtc.link import FLOOR_BPS, Link, LinkSetup
 from device.core.events import Event
 from device.ports import Sound, VideoSource
 from protocol.candidates import Candidate
 from protocol.messages import IceServer
-
-FLOOR_BPS = 300_000
-"""Below this a picture of a face is of no use, and some encoders hang (100 kbit/s)."""
 
 WORTH_TELLING = 0.1
 """Changes of the bitrate smaller than this part of it are not passed on."""
@@ -41,15 +38,15 @@ class AiortcPeers:
         bitrate_bps: int = 2_000_000,
         level: str = BASELINE,
     ) -> None:
-        self._setup = LinkSetup(DeviceCertificate(key, certificate), video, sound, post, tuple(host_addresses), level)
-        self._ceiling_bps = bitrate_bps
+        self._setup = LinkSetup(
+            DeviceCertificate(key, certificate), video, sound, post, tuple(host_addresses), bitrate_bps, level
+        )
         self._bitrate_bps = bitrate_bps
         self._links: dict[str, Link] = {}
-        self._takes: dict[str, int] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def open_link(self, link: str, ice_servers: Sequence[IceServer]) -> None:
-        self._links[link] = Link(link, self._setup, lambda bitrate: self._heard_bitrate(link, bitrate))
+        self._links[link] = Link(link, self._setup, self._fit_bitrate)
         self._links[link].offer()
 
     def accept(self, link: str, answer_sdp: str, fingerprint: str) -> None:
@@ -67,8 +64,6 @@ class AiortcPeers:
     def show_video(self, link: str, on: bool) -> None:
         if link in self._links:
             self._links[link].show_video(on)
-            self._takes.pop(link, None)
-            self._fit_bitrate()
 
     def talk(self, link: str, on: bool) -> None:
         if link in self._links:
@@ -78,8 +73,6 @@ class AiortcPeers:
         closing = self._links.pop(link, None)
         if closing is None:
             return
-        self._takes.pop(link, None)
-        self._fit_bitrate()
         closing.close()
         task = asyncio.get_running_loop().create_task(closing.closed())
         self._closing.add(task)
@@ -92,15 +85,13 @@ class AiortcPeers:
         while self._closing:
             await asyncio.wait(self._closing)
 
-    def _heard_bitrate(self, link: str, bitrate_bps: int) -> None:
-        if link in self._links and self._links[link].viewing:
-            self._takes[link] = bitrate_bps
-            self._fit_bitrate()
-
     def _fit_bitrate(self) -> None:
         """The slowest viewer decides, between the floor and the ceiling: everybody gets the same packets."""
-        slowest = min(self._takes.values(), default=self._ceiling_bps)
-        fitting = max(FLOOR_BPS, min(self._ceiling_bps, slowest))
-        if abs(fitting - self._bitrate_bps) > WORTH_TELLING * self._bitrate_bps:
+        limits = [link.limit_bps for link in self._links.values() if link.limit_bps is not None]
+        fitting = max(FLOOR_BPS, min(limits, default=self._setup.bitrate_bps))
+        worth = (
+            fitting == self._setup.bitrate_bps or abs(fitting - self._bitrate_bps) > WORTH_TELLING * self._bitrate_bps
+        )
+        if fitting != self._bitrate_bps and worth:
             self._bitrate_bps = fitting
             self._setup.video.set_bitrate(fitting)
