@@ -133,7 +133,7 @@ class Daemon:
     def _build_media(self) -> tuple[VideoSource, Sound, Peers]:
         """The heavy imports (aiortc and PyAV take most of the start), on a thread beside the armed button."""
         config, identity, post = self._config, self._identity, self._post
-        video = build_video(config, f"{identity.site} · {identity.device}", post)
+        video = build_video(config, f"{identity.site} / {identity.device}", post)
         sound = build_sound(config, post)
         return video, sound, build_peers(config, identity, video, sound, post)
 
@@ -167,7 +167,7 @@ class Daemon:
         except asyncio.QueueFull:
             self._dropped += 1
             if self._dropped == 1:
-                log.error("inbox-full", dropped=type(event).__name__)
+                log.exception("inbox-full", dropped=type(event).__name__)
 
     async def _serve_inbox(self) -> None:
         while True:
@@ -237,7 +237,7 @@ class Daemon:
         try:
             await asyncio.to_thread(write, value)
         except OSError as error:
-            log.error("storage", why=str(error))
+            log.exception("storage", why=str(error))
             self._post(Warned("storage", True))
         else:
             self._post(Warned("storage", False))

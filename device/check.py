@@ -131,13 +131,10 @@ async def _hardware(config: Config) -> list[Result]:
         ("camera", f"{config.video.source}, {config.video.width}×{config.video.height}", video.open, video.close,
          "check the camera's cable and [video]"),
     ]  # fmt: skip
-    results = [_tried(what, seen, remedy, opened, closed) for what, seen, opened, closed, remedy in rows]
-    return results
+    return [_tried(what, seen, remedy, opened, closed) for what, seen, opened, closed, remedy in rows]
 
 
-def _tried(
-    what: str, seen: str, remedy: str, open_it: Callable[[], None], close_it: Callable[[], None]
-) -> Result:
+def _tried(what: str, seen: str, remedy: str, open_it: Callable[[], None], close_it: Callable[[], None]) -> Result:
     try:
         open_it()
     except DoorwardError as error:

@@ -143,5 +143,3 @@ def _check(path: Path, config: Config) -> None:
         if pin in used:
             raise ConfigError(f"{path}: {where}.pin_bcm: GPIO {pin} is {used[pin]}'s already; choose another")
         used[pin] = where
-
-

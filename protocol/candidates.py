@@ -22,8 +22,8 @@ class Candidate(Struct, frozen=True, forbid_unknown_fields=True):
     """One candidate line, in the members of the W3C `RTCIceCandidateInit`."""
 
     candidate: Annotated[str, Meta(max_length=512)]
-    sdpMid: Annotated[str, Meta(max_length=16)]
-    sdpMLineIndex: Annotated[int, Meta(ge=0, le=2)]
+    sdpMid: Annotated[str, Meta(max_length=16)]  # noqa: N815 - as the W3C spells it
+    sdpMLineIndex: Annotated[int, Meta(ge=0, le=2)]  # noqa: N815 - likewise
 
 
 def vet_candidate(candidate: Candidate) -> None:

@@ -49,7 +49,7 @@ def load_certificates(pem: bytes, where: str) -> list[x509.Certificate]:
 
 
 def client_identity(certificate: x509.Certificate) -> Identity:
-    """Whose client certificate this is; PeerError unless it is a leaf for clientAuth alone with exactly one URI name."""
+    """Whose client certificate this is; PeerError unless a leaf for clientAuth alone with exactly one URI name."""
     _leaf(certificate, [ExtendedKeyUsageOID.CLIENT_AUTH])
     names = _names(certificate)
     if len(names) != 1 or not isinstance(names[0], x509.UniformResourceIdentifier):

@@ -49,9 +49,7 @@ def parse_json(text: str | bytes, limit: int = MESSAGE_LIMIT) -> Any:
     if len(data) > limit:
         raise PeerError(f"message of {len(data)} bytes: the limit is {limit}")
     try:
-        return json.loads(
-            data.decode(), object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_finite
-        )
+        return json.loads(data.decode(), object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise PeerError("message is not UTF-8") from error
     except RecursionError as error:

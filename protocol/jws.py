@@ -50,7 +50,7 @@ def verify(token: str, typ: str, jwk: Jwk) -> bytes:
 
 
 def verify_embedded(token: str, typ: str) -> tuple[bytes, str]:
-    """The payload of a token that brings its own key, and that key's thumbprint: *who* it is, is the caller's to judge."""
+    """The payload of a token that brings its own key, and that key's thumbprint: whose it is, the caller judges."""
     header = convert(_header_of(token), _EmbeddedHeader)
     jwk = header.jwk.as_dict()
     return _payload(token, header, typ, jwk), thumbprint(jwk)

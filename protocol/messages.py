@@ -13,9 +13,7 @@ Jws = Annotated[str, Meta(max_length=12 * 1024)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Text = Annotated[str, Meta(max_length=256)]
 
-Reason = Literal[
-    "bye", "replaced", "full", "fingerprint", "proof", "roster", "hello", "linked", "timeout", "error"
-]
+Reason = Literal["bye", "replaced", "full", "fingerprint", "proof", "roster", "hello", "linked", "timeout", "error"]
 Outcome = Literal["answered", "missed", "declined", "failed"]
 May = Literal["talk", "open", "view"]
 Phase = Literal["idle", "ringing", "talking", "busy"]
@@ -127,9 +125,7 @@ class RosterAccepted(_Message, frozen=True, tag="roster-accepted"):
     jws: Jws
 
 
-ToDevice = (
-    DeviceWelcome | Arrived | Left | RosterMessage | IceServers | Answer | Close | DeviceCandidate | ErrorMessage
-)
+ToDevice = DeviceWelcome | Arrived | Left | RosterMessage | IceServers | Answer | Close | DeviceCandidate | ErrorMessage
 FromDevice = Offer | Close | Ring | RingEnded | DeviceCandidate | RosterAccepted
 
 # Answerer and server
@@ -284,27 +280,27 @@ FromDoor = Hello | State | Done | Refused | RosterMessage | LinkClose | Ping
 
 
 def parse_to_device(text: str | bytes) -> ToDevice:
-    return cast(ToDevice, _parse(text, ToDevice, MESSAGE_LIMIT))
+    return cast("ToDevice", _parse(text, ToDevice, MESSAGE_LIMIT))
 
 
 def parse_from_device(text: str | bytes) -> FromDevice:
-    return cast(FromDevice, _parse(text, FromDevice, MESSAGE_LIMIT))
+    return cast("FromDevice", _parse(text, FromDevice, MESSAGE_LIMIT))
 
 
 def parse_to_answerer(text: str | bytes) -> ToAnswerer:
-    return cast(ToAnswerer, _parse(text, ToAnswerer, MESSAGE_LIMIT))
+    return cast("ToAnswerer", _parse(text, ToAnswerer, MESSAGE_LIMIT))
 
 
 def parse_from_answerer(text: str | bytes) -> FromAnswerer:
-    return cast(FromAnswerer, _parse(text, FromAnswerer, MESSAGE_LIMIT))
+    return cast("FromAnswerer", _parse(text, FromAnswerer, MESSAGE_LIMIT))
 
 
 def parse_to_door(text: str | bytes) -> ToDoor:
-    return cast(ToDoor, _parse(text, ToDoor, CONTROL_LIMIT))
+    return cast("ToDoor", _parse(text, ToDoor, CONTROL_LIMIT))
 
 
 def parse_from_door(text: str | bytes) -> FromDoor:
-    return cast(FromDoor, _parse(text, FromDoor, CONTROL_LIMIT))
+    return cast("FromDoor", _parse(text, FromDoor, CONTROL_LIMIT))
 
 
 def _parse(text: str | bytes, union: Any, limit: int) -> object:

@@ -25,9 +25,7 @@ log = structlog.get_logger()
 
 async def run(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the published rosters again. ConfigError before anything listens."""
-    folder = RosterFolder(
-        Path(config.state) / "rosters", load_roster_key(Path(config.roster_key)), config.site
-    )
+    folder = RosterFolder(Path(config.state) / "rosters", load_roster_key(Path(config.roster_key)), config.site)
     people_tls, devices_tls = people_context(config), devices_context(config)
     hub = Hub(config.site, config.people.hosts, new_token)
     endpoints = Endpoints(config, hub)

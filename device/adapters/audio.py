@@ -1,10 +1,12 @@
 """Microphone and loudspeaker through ALSA; the only place that imports alsaaudio.
 
-Each direction has a thread of its own. The microphone is open only while somebody listens, the loudspeaker only while
-there is something to hear: an idle door neither listens nor hums.
+Each direction has a thread of its own, and its PCM is kept *prepared* but not running: an idle door neither listens
+nor hums nor wakes the processor, and yet nothing has to be opened when the button is pressed. (Opening holds
+Python's lock for 10 ms and more: measured, that much later came the first picture.)
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,59 +19,188 @@ import numpy.typing as npt
 from device.core.events import Event, HardwareBack, HardwareFault
 from device.errors import HardwareError
 from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES, OpusEncoder
-from device.media.tones import tone
+from device.media.tones import prepare, tone
 from device.ports import OpusPacket, ToneName
 
 QUEUE_BLOCKS = 10
-"""200 ms of far-end sound; the oldest is dropped when more arrives."""
+"""200 ms, of far-end sound and of packets for a busy event loop; the oldest is dropped when more arrives."""
 
 START_BLOCKS = 2
 """40 ms are collected before playing begins, so that the first late packet is not a gap."""
 
 TAIL_BLOCKS = 25
-"""Half a second of silence after the last sound, before the loudspeaker is given up."""
+"""Half a second of silence after the last sound, before the loudspeaker rests."""
+
+PERIODS = 4
+"""Of the card's buffer: with 10 ms each, sound is at most 40 ms old when it is heard."""
 
 RETRY_S = 2.0
+WATCH_S = 5.0
+"""How often a resting card is looked at, so that a microphone pulled out is known before the next visitor."""
 
 Sink = Callable[[OpusPacket], None]
 Samples = npt.NDArray[np.int16]
 
 
 class AlsaSound:
-    """`device.ports.Sound` on two ALSA PCMs; they may be the same card."""
+    """`device.ports.Sound` on two ALSA PCMs; they may be the same card.
+
+    A card that fails is HardwareFault("microphone" or "loudspeaker"), posted once, and tried again every RETRY_S
+    until HardwareBack. Nothing is read from the microphone, let alone encoded or kept, while nobody listens.
+    """
 
     def __init__(self, capture: str, playback: str, period_ms: int, post: Callable[[Event], None]) -> None:
-        self._capture = capture
-        self._playback = playback
-        self._period = RATE_HZ * period_ms // 1000
-        self._post = post
-        self._changed = threading.Condition()
-        self._sinks: list[Sink] = []
-        self._far: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
-        self._tone: Samples | None = None
-        self._tone_at = 0
-        self._closing = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._faults: set[str] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        period = RATE_HZ * period_ms // 1000
+        self._microphone = _Microphone(_Line("microphone", alsaaudio.PCM_CAPTURE, capture, period), post)
+        self._loudspeaker = _Loudspeaker(_Line("loudspeaker", alsaaudio.PCM_PLAYBACK, playback, period), post)
 
     def open(self) -> None:
-        """Try both PCMs, then start the threads. Call on the event loop; HardwareError names the PCM that failed."""
-        if self._threads:
-            return
-        self._loop = asyncio.get_running_loop()
-        self._closing.clear()
-        self._threads = [
-            threading.Thread(target=self._capture_loop, name="microphone", daemon=True),
-            threading.Thread(target=self._playback_loop, name="loudspeaker", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-        for pcm in (self._open_pcm(alsaaudio.PCM_CAPTURE), self._open_pcm(alsaaudio.PCM_PLAYBACK)):
-            pcm.close()
+        """Open both cards and start. Call on the event loop. A card that fails is a posted fault, no exception."""
+        self._microphone.open()
+        self._loudspeaker.open()
 
     def listen(self, sink: Sink) -> Callable[[], None]:
         """See `device.ports.Sound.listen`."""
+        return self._microphone.listen(sink)
+
+    def play(self, pcm: bytes) -> None:
+        """See `device.ports.Sound.play`."""
+        self._loudspeaker.play(pcm)
+
+    def tone(self, name: ToneName | None) -> None:
+        """See `device.ports.Sound.tone`; a new tone begins at its beginning."""
+        self._loudspeaker.tone(name)
+
+    def close(self) -> None:
+        """Stop both directions. May be called twice."""
+        self._microphone.close()
+        self._loudspeaker.close()
+
+
+class _Line:
+    """One PCM by its ALSA name: opens it as the protocol wants it, or says what is wrong."""
+
+    def __init__(self, what: str, direction: int, pcm_name: str, period: int) -> None:
+        self.what = what
+        self._direction = direction
+        self._pcm_name = pcm_name
+        self._period = period
+
+    def open(self) -> Any:
+        """A prepared PCM: s16le at 48 kHz; `info()` has the granted channels. HardwareError, ALSAAudioError."""
+        pcm = alsaaudio.PCM(
+            type=self._direction,
+            mode=alsaaudio.PCM_NORMAL,
+            device=self._pcm_name,
+            rate=RATE_HZ,
+            channels=1,
+            format=alsaaudio.PCM_FORMAT_S16_LE,
+            periodsize=self._period,
+            periods=PERIODS,
+        )
+        granted = pcm.info()
+        if granted["rate"] != RATE_HZ or granted["format"] != alsaaudio.PCM_FORMAT_S16_LE:
+            pcm.close()
+            raise HardwareError(
+                f"gives {granted['format_name']} at {granted['rate']} Hz, not S16_LE at {RATE_HZ}; "
+                f"name plug:{self._pcm_name} instead"
+            )
+        return pcm
+
+    def explain(self, error: Exception) -> str:
+        return f"{self.what}: ALSA {self._pcm_name!r}: {error}"
+
+
+class _Direction:
+    """A thread that keeps a prepared PCM and works it while it is wanted."""
+
+    def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
+        self._line = line
+        self._post = post
+        self._changed = threading.Condition()
+        self._closing = False
+        self._faulty = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        if self._thread is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+        pcm = self._try_to_open()  # here rather than on the thread: what is missing is known when this returns
+        self._thread = threading.Thread(target=self._run, args=(pcm,), name=self._line.what, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(3)
+            self._thread = None
+
+    def _wanted(self) -> bool:
+        raise NotImplementedError
+
+    def _work(self, pcm: Any) -> None:
+        """Until it is no longer wanted, or the daemon is closing. ALSAAudioError if the card fails."""
+        raise NotImplementedError
+
+    def _run(self, pcm: Any) -> None:
+        while not self._closing:
+            if pcm is None:
+                self._wait(lambda: False, RETRY_S)
+                pcm = None if self._closing else self._try_to_open()
+                continue
+            try:
+                if self._wait(self._wanted, WATCH_S):
+                    self._work(pcm)
+                    _give_up(pcm)
+                    pcm = None if self._closing else self._line.open()
+                elif pcm.state() == alsaaudio.PCM_STATE_DISCONNECTED:
+                    raise HardwareError("is gone")
+            except (HardwareError, alsaaudio.ALSAAudioError) as error:
+                _give_up(pcm)
+                pcm = None
+                self._fault(error)
+        if pcm is not None:
+            _give_up(pcm)
+
+    def _try_to_open(self) -> Any:
+        try:
+            pcm = self._line.open()
+        except (HardwareError, alsaaudio.ALSAAudioError) as error:
+            self._fault(error)
+            return None
+        if self._faulty:
+            self._faulty = False
+            self._post(HardwareBack(self._line.what))
+        return pcm
+
+    def _fault(self, error: Exception) -> None:
+        if not self._faulty:
+            self._faulty = True
+            self._post(HardwareFault(self._line.what, self._line.explain(error)))
+
+    def _wait(self, wanted: Callable[[], bool], timeout: float) -> bool:
+        """Sleep until there is something to do; False when there is not, or it is time to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or wanted(), timeout)
+            return wanted() and not self._closing
+
+
+class _Microphone(_Direction):
+    """Encodes once, hands the same packets to everybody who listens."""
+
+    def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
+        super().__init__(line, post)
+        self._sinks: list[Sink] = []
+        self._ready: deque[OpusPacket] = deque(maxlen=QUEUE_BLOCKS)
+        self._encoder = OpusEncoder()
+        self._pts = 0
+
+    def listen(self, sink: Sink) -> Callable[[], None]:
         with self._changed:
             self._sinks.append(sink)
             self._changed.notify_all()
@@ -81,142 +212,105 @@ class AlsaSound:
 
         return stop
 
+    def _wanted(self) -> bool:
+        return bool(self._sinks)
+
+    def _work(self, pcm: Any) -> None:
+        channels = pcm.info()["channels"]
+        pending = b""
+        while self._sinks and not self._closing:
+            count, data = pcm.read()
+            if count <= 0:  # an overrun, whose bytes are junk, or nothing yet
+                continue
+            pending += _mixed_down(data, channels)
+            while len(pending) >= BLOCK_BYTES:
+                self._hand_over(OpusPacket(self._encoder.encode(pending[:BLOCK_BYTES], self._pts), self._pts))
+                pending = pending[BLOCK_BYTES:]
+                self._pts += SAMPLES
+
+    def _hand_over(self, packet: OpusPacket) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        self._ready.append(packet)
+        loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        """On the event loop."""
+        while self._ready:
+            packet = self._ready.popleft()
+            for sink in tuple(self._sinks):
+                sink(packet)
+
+
+class _Loudspeaker(_Direction):
+    """Plays the far end and the door's own tones, mixed."""
+
+    def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
+        super().__init__(line, post)
+        self._far: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
+        self._tone: Samples | None = None
+        self._tone_at = 0
+        self._fading: Samples | None = None
+        prepare()
+
     def play(self, pcm: bytes) -> None:
-        """See `device.ports.Sound.play`."""
         with self._changed:
             for at in range(0, len(pcm) - BLOCK_BYTES + 1, BLOCK_BYTES):
                 self._far.append(pcm[at : at + BLOCK_BYTES])
             self._changed.notify_all()
 
     def tone(self, name: ToneName | None) -> None:
-        """See `device.ports.Sound.tone`; a new tone begins at its beginning."""
         with self._changed:
+            if self._tone is not None and self._tone_at > 0:  # it has been heard: end it without a click
+                self._fading = _faded(self._tone[self._tone_at : self._tone_at + SAMPLES])
             self._tone = None if name is None else tone(name)
             self._tone_at = 0
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Stop both threads. May be called twice."""
-        with self._changed:
-            self._closing.set()
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join(3)
-        self._threads = []
+    def _wanted(self) -> bool:
+        return self._tone is not None or len(self._far) >= START_BLOCKS
 
-    # The microphone
-
-    def _capture_loop(self) -> None:
-        while self._wait(lambda: bool(self._sinks)):
-            self._guarded("microphone", self._capture_while_listened_to)
-
-    def _capture_while_listened_to(self) -> None:
-        pcm = self._open_pcm(alsaaudio.PCM_CAPTURE)
-        try:
-            channels = pcm.info()["channels"]
-            encoder, pending, pts = OpusEncoder(), b"", 0
-            self._works("microphone")
-            while self._sinks and not self._closing.is_set():
-                count, data = pcm.read()
-                if count <= 0:  # an overrun, whose bytes are junk, or nothing yet
-                    continue
-                pending += _mixed_down(data, channels)
-                while len(pending) >= BLOCK_BYTES:
-                    packet = OpusPacket(encoder.encode(pending[:BLOCK_BYTES], pts), pts)
-                    pending, pts = pending[BLOCK_BYTES:], pts + SAMPLES
-                    self._hand_over(packet)
-        finally:
-            pcm.close()
-
-    def _hand_over(self, packet: OpusPacket) -> None:
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return
-
-        def give() -> None:
-            for sink in list(self._sinks):
-                sink(packet)
-
-        loop.call_soon_threadsafe(give)
-
-    # The loudspeaker
-
-    def _playback_loop(self) -> None:
-        while self._wait(lambda: self._tone is not None or len(self._far) >= START_BLOCKS):
-            self._guarded("loudspeaker", self._play_while_there_is_sound)
-
-    def _play_while_there_is_sound(self) -> None:
-        pcm = self._open_pcm(alsaaudio.PCM_PLAYBACK)
-        try:
-            channels = pcm.info()["channels"]
-            self._works("loudspeaker")
-            silent = 0
-            while silent < TAIL_BLOCKS and not self._closing.is_set():
-                block = self._next_block()
-                silent = silent + 1 if block is None else 0
-                data = np.repeat(np.zeros(SAMPLES, np.int16) if block is None else block, channels).tobytes()
-                if pcm.write(data) < 0:  # an underrun: the library has recovered, the block is still to be played
-                    pcm.write(data)
-        finally:
-            pcm.close()
+    def _work(self, pcm: Any) -> None:
+        channels = pcm.info()["channels"]
+        silent = 0
+        while silent < TAIL_BLOCKS and not self._closing:
+            block = self._next_block()
+            silent = silent + 1 if block is None else 0
+            data = np.repeat(np.zeros(SAMPLES, np.int16) if block is None else block, channels).tobytes()
+            if pcm.write(data) < 0:  # an underrun: the library has recovered, the block is still to be played
+                pcm.write(data)
 
     def _next_block(self) -> Samples | None:
         """20 ms of what is to be heard, far end and tone together; None for silence."""
         with self._changed:
-            far = np.frombuffer(self._far.popleft(), np.int16) if self._far else None
-            if self._tone is None:
-                return far
-            part: Samples = self._tone[self._tone_at : self._tone_at + SAMPLES]
-            self._tone_at = (self._tone_at + SAMPLES) % len(self._tone)
-        if far is None:
-            return part
-        mixed = far.astype(np.int32) + part // 2
-        return np.clip(mixed, -32768, 32767).astype(np.int16)
+            parts = []
+            if self._far:
+                parts.append(np.frombuffer(self._far.popleft(), np.int16))
+            if self._tone is not None:
+                parts.append(self._tone[self._tone_at : self._tone_at + SAMPLES])
+                self._tone_at = (self._tone_at + SAMPLES) % len(self._tone)
+            if self._fading is not None:
+                parts.append(self._fading)
+                self._fading = None
+        if not parts:
+            return None
+        total = np.sum(parts, axis=0, dtype=np.int32)
+        mixed: Samples = np.clip(total, -32768, 32767).astype(np.int16)
+        return mixed
 
-    # Both
 
-    def _open_pcm(self, direction: int) -> Any:
-        capture = direction == alsaaudio.PCM_CAPTURE
-        name = self._capture if capture else self._playback
-        try:
-            pcm = alsaaudio.PCM(
-                type=direction,
-                mode=alsaaudio.PCM_NORMAL,
-                device=name,
-                rate=RATE_HZ,
-                channels=1,
-                format=alsaaudio.PCM_FORMAT_S16_LE,
-                periodsize=self._period,
-                periods=4,
-            )
-        except alsaaudio.ALSAAudioError as error:
-            raise HardwareError(f"{'microphone' if capture else 'loudspeaker'}: ALSA {name!r}: {error}") from error
-        granted = pcm.info()["rate"]
-        if granted != RATE_HZ:
-            pcm.close()
-            raise HardwareError(f"ALSA {name!r}: gives {granted} Hz, not {RATE_HZ}; name a plug: PCM instead")
-        return pcm
+def _give_up(pcm: Any) -> None:
+    """Close without playing out what is left: the library's own close waits for that."""
+    with contextlib.suppress(alsaaudio.ALSAAudioError):  # a card that is gone cannot be stopped any more
+        pcm.drop()
+    pcm.close()
 
-    def _wait(self, wanted: Callable[[], bool]) -> bool:
-        """Sleep until there is something to do; False when it is time to end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing.is_set() or wanted())
-        return not self._closing.is_set()
 
-    def _guarded(self, what: str, work: Callable[[], None]) -> None:
-        """A device that fails is a fault at the door, once, and is tried again while it is wanted."""
-        try:
-            work()
-        except (HardwareError, alsaaudio.ALSAAudioError) as error:
-            if what not in self._faults:
-                self._faults.add(what)
-                self._post(HardwareFault(what, str(error)))
-            self._closing.wait(RETRY_S)
-
-    def _works(self, what: str) -> None:
-        if what in self._faults:
-            self._faults.discard(what)
-            self._post(HardwareBack(what))
+def _faded(block: Samples) -> Samples:
+    """The block, from full to nothing within 5 ms."""
+    ramp = np.clip(1 - np.arange(len(block)) / (RATE_HZ * 0.005), 0, 1)
+    return (block * ramp).astype(np.int16)
 
 
 def _mixed_down(data: bytes, channels: int) -> bytes:

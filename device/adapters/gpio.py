@@ -69,9 +69,7 @@ class GpiozeroPanel:
             self._factory = _pin_factory(wiring.pins)
             for door, line in wiring.doors.items():
                 claiming = f"door.{door}: GPIO {line.pin_bcm}"
-                output = gpiozero.DigitalOutputDevice(
-                    line.pin_bcm, initial_value=False, pin_factory=self._factory
-                )
+                output = gpiozero.DigitalOutputDevice(line.pin_bcm, initial_value=False, pin_factory=self._factory)
                 self._strikes[door] = _Strike(door, output, min(line.open_s, MAX_STRIKE_S), self._post)
             if wiring.lamp is not None:
                 claiming = f"lamp: GPIO {wiring.lamp}"
@@ -106,9 +104,7 @@ class GpiozeroPanel:
         """
         strike = self._strikes.get(door)
         if strike is None:
-            raise HardwareError(
-                f"door {door}: no open strike of that name; see [door.*] in the configuration"
-            )
+            raise HardwareError(f"door {door}: no open strike of that name; see [door.*] in the configuration")
         if not (math.isfinite(seconds) and seconds > 0):
             raise HardwareError(f"door {door}: cannot open for {seconds} s; give a positive time")
         strike.release(seconds)
@@ -237,7 +233,7 @@ class _RecordingPin(MockPin):  # type: ignore[misc]  # gpiozero carries no types
 def _pin_factory(pins: Literal["lgpio", "mock"]) -> Any:
     if pins == "mock":
         return MockFactory(revision=MOCK_BOARD_REVISION, pin_class=_RecordingPin)
-    # Imported here: lgpio starts a thread and makes a FIFO in the working directory as soon as it is imported.
-    from gpiozero.pins.lgpio import LGPIOFactory
+    # lgpio starts a thread and makes a FIFO in the working directory as soon as it is imported.
+    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - only where it is used
 
     return LGPIOFactory()

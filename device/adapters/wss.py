@@ -99,7 +99,9 @@ async def probe(url: str, context: ssl.SSLContext) -> None:
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
             try:
                 _check_server(writer.get_extra_info("ssl_object"))
-                writer.write(f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(
+                    f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
+                )
                 status = (await reader.readline()).decode("ascii", "replace").split(" ")
             finally:
                 writer.close()

@@ -1,4 +1,4 @@
-"""Whose word counts: the roster in force, and what is judged by it (protocol section 2; section 8, rules 1, 5 and 6)."""
+"""Whose word counts: the roster in force, and what it judges (protocol section 2; section 8, rules 1, 5 and 6)."""
 
 from collections.abc import Callable
 

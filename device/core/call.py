@@ -201,7 +201,7 @@ class Call:
                 return []
             case AnswerCall(call=call), Talking() as talking if call == talking.call and answerer in talking.rung:
                 raise _Refusal("answered-elsewhere", f"{talking.answerer} has answered")
-            case (AnswerCall(call=call) | Decline(call=call)), Ringing() as ringing if (
+            case ((AnswerCall(call=call) | Decline(call=call)), Ringing() as ringing) if (
                 call == ringing.call and self._picture.rung(ringing, answerer)
             ):
                 if isinstance(command, Decline):

@@ -255,9 +255,7 @@ class Links:
         """Make room for somebody who is rung: the oldest link that is neither rung, talking nor viewing goes."""
         if not self._rung(session.answerer):
             return False
-        idle = [
-            name for name, link in self._links.items() if not self._busy(name) and not self._rung(link.answerer)
-        ]
+        idle = [name for name, link in self._links.items() if not self._busy(name) and not self._rung(link.answerer)]
         if not idle:
             return False
         oldest = min(idle, key=lambda name: self._links[name].made_at)

@@ -103,4 +103,3 @@ class Station:
             return []
         self._in_force = roster
         return [RosterChanged(roster)]
-

@@ -42,7 +42,7 @@ Phase = Idle | Ringing | Talking
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything around the call: who is linked, who looks in under which call id, which doors are released until when."""
+    """What surrounds the call: who is linked, who looks in under which call id, which doors are open until when."""
 
     roster: Roster | None = None
     links: dict[str, str] = field(default_factory=dict)
@@ -56,18 +56,14 @@ class Picture:
 
     def rung(self, phase: Phase, answerer: str) -> bool:
         """Whether the ring still waits for this person."""
-        return (
-            isinstance(phase, Ringing) and self.concerns(phase, answerer) and answerer not in phase.declined
-        )
+        return isinstance(phase, Ringing) and self.concerns(phase, answerer) and answerer not in phase.declined
 
     def concerns(self, phase: Phase, answerer: str) -> bool:
         """Whether this person may know of the call: rung by it, under the roster now in force."""
         if isinstance(phase, Idle) or self.roster is None:
             return False
         return (
-            answerer in phase.rung
-            and answerer in self.roster.rung_by(phase.button)
-            and "talk" in self.rights(answerer)
+            answerer in phase.rung and answerer in self.roster.rung_by(phase.button) and "talk" in self.rights(answerer)
         )
 
     def shows_video(self, phase: Phase, link: str) -> bool:
@@ -101,9 +97,7 @@ def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> Sta
         answered_by=answered_by,
         video=picture.shows_video(phase, link),
         audio=isinstance(phase, Talking) and phase.link == link,
-        doors={
-            door: DoorState(open_until=picture.doors.get(door)) for door in sorted(known) if door in doors
-        },
+        doors={door: DoorState(open_until=picture.doors.get(door)) for door in sorted(known) if door in doors},
         you=You(may=picture.rights(answerer)),
         faults=[fault for fault in FAULTS if fault in picture.faults],
     )

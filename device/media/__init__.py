@@ -1,0 +1,1 @@
+"""Pictures and sound as data: drawing, encoding and generating, without a device of any kind."""

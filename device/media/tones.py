@@ -1,7 +1,8 @@
 """What a visitor hears from the door itself. Frequencies and cadences after ITU-T E.180, European values."""
 
+import functools
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +35,20 @@ _CADENCES: dict[ToneName, list[_Part]] = {
 }
 
 
+@functools.cache
 def tone(name: ToneName) -> Samples:
-    """One period of the tone, mono, a whole number of 20 ms blocks; it is played round and round."""
+    """One period of the tone, mono, a whole number of 20 ms blocks; it is played round and round.
+
+    Made once: five seconds of sines take 10 ms, which nobody has to spare when the button is pressed.
+    """
     samples = np.concatenate([_part(part) for part in _CADENCES[name]])
     return samples[: len(samples) // BLOCK * BLOCK]
+
+
+def prepare() -> None:
+    """Make every tone now."""
+    for name in get_args(ToneName):
+        tone(name)
 
 
 def _part(part: _Part) -> Samples:

@@ -13,7 +13,9 @@ def load_roster_key(path: Path) -> Jwk:
     try:
         return decode(path.read_bytes(), PublicJwk).as_dict()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; copy the site's public roster key there") from error
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; copy the site's public roster key there"
+        ) from error
     except PeerError as error:
         raise ConfigError(f"{path}: not a public roster key: {error}") from error
 

@@ -206,16 +206,11 @@ class Hub:
         if len(mine) >= SESSIONS_PER_ANSWERER:
             effects += self._end_session(mine[0], "replaced")
         self._people[person.connection] = person
-        devices = [
-            DeviceOnline(device=device, online=device in self._devices) for device in self._devices_of(person)
-        ]
-        welcome = AnswererWelcome(
-            session=person.session, ice_servers=[], rosters=[], devices=devices, push_key=None
-        )
+        devices = [DeviceOnline(device=device, online=device in self._devices) for device in self._devices_of(person)]
+        welcome = AnswererWelcome(session=person.session, ice_servers=[], rosters=[], devices=devices, push_key=None)
         effects.append(Send(person.connection, welcome))
         effects += [
-            Send(person.connection, RosterMessage(jws=self._rosters[device].jws))
-            for device in self._devices_of(person)
+            Send(person.connection, RosterMessage(jws=self._rosters[device].jws)) for device in self._devices_of(person)
         ]
         effects += self._tell_devices(person, Arrived(session=person.session, answerer=person.answerer))
         return [*effects, Note("info", "person-up", {"answerer": person.answerer})]

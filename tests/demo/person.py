@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 
 from provisioning.cli import DEMO_DEVICE, DEMO_DOOR
 from tests.demo.house import OPEN_S, House, Place
-from tests.harness.chromium import chromium
+from tests.harness.chromium import FAKE_MEDIA, chromium
+from tests.harness.ears import read_raw, standing_out, write_tone
 from tests.harness.processes import SCALE, wait_until
 
 WITHIN_S = 20.0
@@ -46,8 +46,10 @@ RECEIVED = """async () => {
 HEARD = 1e-4
 """Sound energy (W3C `totalAudioEnergy`: full scale squared times seconds); silence gives none."""
 
-LOUD = 200
-"""Root mean square of 16-bit samples at the loudspeaker; silence is 0."""
+VOICE_HZ = 700
+"""What the person says: bursts of this tone, through the browser's fake microphone."""
+
+STANDS_OUT_DB = 30
 
 
 class FailedError(Exception):
@@ -70,8 +72,10 @@ def play(house: House, place: Place, folder: Path) -> int:
     """The whole visit; 0 and PASS, or 1 and FAIL with the reason."""
     screenshot = folder / "screenshot.png"
     prefix = place.net.at_home() if place.net else ()
+    voice = write_tone(folder / "voice.wav", VOICE_HZ, 2.0)
+    flags = (*FAKE_MEDIA, f"--use-file-for-fake-audio-capture={voice}")
     try:
-        with sync_playwright() as playwright, chromium(playwright, house.site.ca_path, prefix) as context:
+        with sync_playwright() as playwright, chromium(playwright, house.site.ca_path, prefix, flags) as context:
             context.set_default_timeout(WITHIN_S * SCALE * 1000)
             context.add_init_script(WATCH_CONNECTIONS)
             page = context.new_page()
@@ -133,19 +137,17 @@ def _visit(house: House, page: Page, screenshot: Path) -> None:
 
 
 def _heard_at_the_door(house: House, visit: Visit) -> None:
-    """The browser's fake microphone beeps; its beep must come out of the door's loudspeaker."""
+    """The tone that the person says must come out of the door's loudspeaker."""
     door = house.sound.door
     if door is None:
         visit.note("the door's loudspeaker was not listened to")
         return
     raw = door.folder / "loudspeaker.raw"
-
-    def loud() -> bool:
-        samples = np.fromfile(raw, dtype=np.int16).astype(np.float64)
-        return samples.size > 0 and float(np.sqrt(np.mean(samples**2))) > LOUD
-
     with door.record_speaker(raw):
-        took = _until("nothing came out of the door's loudspeaker", loud)
+        took = _until(
+            "the person's voice did not come out of the door's loudspeaker",
+            lambda: standing_out(read_raw(raw), VOICE_HZ) > STANDS_OUT_DB,
+        )
     visit.note("the answer is heard at the door", f"{took:6.2f} s")
 
 

@@ -109,9 +109,7 @@ def test_the_server_is_stopped_mid_call_and_comes_back(make_world: MakeWorld, ma
         person.wait_for_picture(3)
 
 
-def test_a_press_while_offline_is_heard_seen_and_kept(
-    make_world: MakeWorld, pulse: PulseDoor, tmp_path: Path
-) -> None:
+def test_a_press_while_offline_is_heard_seen_and_kept(make_world: MakeWorld, pulse: PulseDoor, tmp_path: Path) -> None:
     home = make_world()
     device = running(home.device)
     mark = device.mark()

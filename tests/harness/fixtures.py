@@ -57,7 +57,9 @@ def make_world(tmp_path: Path, net: namespaces.Network, pulse: sound.PulseDoor) 
 
 
 @pytest.fixture
-def make_browser(tmp_path: Path, net: namespaces.Network, playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
+def make_browser(
+    tmp_path: Path, net: namespaces.Network, playwright: Playwright
+) -> Iterator[Callable[..., BrowserContext]]:
     """Starts a browser in the home's network, with a fake microphone that says `VOICE_HZ`, or none at all."""
     voice = write_tone(tmp_path / "voice.wav", VOICE_HZ, 2.0)
     with ExitStack() as stack:

@@ -53,7 +53,20 @@ def network() -> Iterator[Network]:
         for name in (made.door, made.home):
             _ip("netns", "add", name)
             _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", made.door, "link", "add", made.door_link, "type", "veth", "peer", "name", f"{mark}h", "netns", made.home)
+        _ip(
+            "-n",
+            made.door,
+            "link",
+            "add",
+            made.door_link,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            f"{mark}h",
+            "netns",
+            made.home,
+        )
         for name, link, address in (
             (made.door, made.door_link, DOOR_ADDRESS),
             (made.home, f"{mark}h", HOME_ADDRESS),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 SCALE = float(os.environ.get("DOORWARD_TEST_TIMEOUT_SCALE", "1"))
 """The one place that stretches every deadline of the tests, for slow machines."""
@@ -95,10 +96,12 @@ class Process:
         self._popen.kill()
         self.stop()
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
         if error is not None:
             sys.stderr.write(f"--- {' '.join(self.command[-4:])}\n{self.tail()}\n")

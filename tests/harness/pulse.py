@@ -21,8 +21,8 @@ pcm.door_playback { type pulse device "speaker" }
 """
 
 _PULSE = """\
-load-module module-null-sink sink_name=street rate=48000 channels=1
-load-module module-null-sink sink_name=speaker rate=48000 channels=1
+load-module module-null-sink sink_name=street rate=48000 channels=1 norewinds=1
+load-module module-null-sink sink_name=speaker rate=48000 channels=1 norewinds=1
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1
 """
 
@@ -52,11 +52,16 @@ class PulseDoor:
     @contextlib.contextmanager
     def record_speaker(self, raw: Path) -> Iterator[None]:
         """Record what the loudspeaker plays, s16le mono 48 kHz, for as long as the block lasts."""
-        command = ["parec", "--device=speaker.monitor", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20"]
+        command = [
+            "parec",
+            "--device=speaker.monitor",
+            "--format=s16le",
+            "--rate=48000",
+            "--channels=1",
+            "--latency-msec=20",
+        ]
         with raw.open("wb") as file:
-            recorder = subprocess.Popen(
-                command, env={**os.environ, **self.env}, stdout=file, stderr=subprocess.DEVNULL
-            )
+            recorder = subprocess.Popen(command, env={**os.environ, **self.env}, stdout=file, stderr=subprocess.DEVNULL)
             try:
                 yield
             finally:
@@ -78,7 +83,15 @@ def pulse_door() -> Iterator[PulseDoor]:
             "PULSE_SERVER": f"unix:{socket}",
             "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
         }
-        command = ["pulseaudio", "-n", "-F", str(folder / "pulse.pa"), "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+        command = [
+            "pulseaudio",
+            "-n",
+            "-F",
+            str(folder / "pulse.pa"),
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+        ]
         log = (folder / "pulse.log").open("wb")
         server = subprocess.Popen(
             command, env={**os.environ, **env, "PULSE_SERVER": ""}, stdout=log, stderr=subprocess.STDOUT

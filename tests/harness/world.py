@@ -1,4 +1,4 @@
-"""A whole house, for real: site, server, daemon on simulated pins, sound, and two networks. Used by tests, bench, demo."""
+"""A whole house, for real: site, server, daemon on simulated pins, sound and two networks."""
 
 import contextlib
 import signal
@@ -31,9 +31,7 @@ PEOPLE: Mapping[str, tuple[str, tuple[May, ...]]] = {
 
 def house_plan(hosts: tuple[str, ...] = (DOOR_ADDRESS,), devices_port: int = 8444, people_port: int = 8443) -> SitePlan:
     """alice and bob live in flat 1, dave in flat 2."""
-    door = DevicePlan(
-        {"flat-1": ("Flat 1", ["alice", "bob"]), "flat-2": ("Flat 2", ["dave"])}, {"main": "Street door"}
-    )
+    door = DevicePlan({"flat-1": ("Flat 1", ["alice", "bob"]), "flat-2": ("Flat 2", ["dave"])}, {"main": "Street door"})
     return SitePlan("home", hosts, {DEVICE: door}, PEOPLE, devices_port, people_port, ("0.0.0.0",))
 
 

@@ -76,7 +76,8 @@ class CallStage:
     def says(self, link: str, command: type[Command], **members: object) -> list[Effect]:
         """A person's command, with the next id."""
         number = self.last_id[link] = self.last_id.get(link, 0) + 1
-        return self.does(Commanded(link, command(id=number, **members)))
+        made: Command = command(id=number, **members)  # type: ignore[arg-type] # the struct checks
+        return self.does(Commanded(link, made))
 
 
 def of(kind: type[E], effects: Iterable[object]) -> list[E]:

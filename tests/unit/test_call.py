@@ -224,7 +224,7 @@ def test_a_broken_strike_is_said_so() -> None:
 def test_a_right_taken_away_is_gone_for_the_next_command() -> None:
     stage = ringing()
     roster = a_roster()
-    answerers = {name: entry for name, entry in roster.answerers.items()}
+    answerers = dict(roster.answerers)
     answerers["alice"] = type(answerers["alice"])("Alice", answerers["alice"].keys, ["talk"])
     stage.does(RosterChanged(a_roster(serial=2, answerers=answerers)))
     assert verdict(stage.says("alice", OpenDoor, door="main", call=ONE)) == "not-allowed"
@@ -340,7 +340,7 @@ class CallMachine(RuleBasedStateMachine):
         kind=st.sampled_from([AnswerCall, Decline, HangUp, OpenDoor]),
         guess=st.integers(1, 30),
     )
-    def command(self, who: str, kind: type[AnswerCall], guess: int) -> None:
+    def command(self, who: str, kind: type[AnswerCall | Decline | HangUp | OpenDoor], guess: int) -> None:
         if who not in self.up:
             return
         self.last = who

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ class LinkStage:
 
     def up(self, name: str = "alice") -> str:
         link = self.offered(name)
-        who = name.split("/")[0]
+        who = name.split("/", maxsplit=1)[0]
         assert of(AcceptAnswer, self.does(SignalingSaid(answer(link, name))))
         self.does(LinkOpened(link))
         self.does(LinkMessage(link, encode(hello(link, who))))
@@ -148,15 +149,13 @@ def proof(link: str, who: str = "alice", key: PrivateKey | None = None, **change
 
 
 def answer(link: str, name: str = "alice", sdp: str = ANSWER, jws: str | None = None) -> Answer:
-    return Answer(session=session(name), link=link, sdp=sdp, proof=jws or proof(link, name.split("/")[0]))
+    return Answer(session=session(name), link=link, sdp=sdp, proof=jws or proof(link, name.split("/", maxsplit=1)[0]))
 
 
 def test_a_link_is_built_for_everyone_present_and_arriving() -> None:
     stage = LinkStage()
     assert len(of(OpenLink, stage.online("alice", "bob"))) == 2
-    assert (
-        len(of(OpenLink, stage.does(SignalingSaid(Arrived(session=session("carol"), answerer="carol"))))) == 1
-    )
+    assert len(of(OpenLink, stage.does(SignalingSaid(Arrived(session=session("carol"), answerer="carol"))))) == 1
 
 
 def test_a_stranger_gets_no_link() -> None:
@@ -180,6 +179,8 @@ def test_nothing_is_shown_before_both_hellos() -> None:
     assert [e for e in of(SendControl, effects) if isinstance(e.message, State)] == []
 
 
+SWAPPED = ANSWER.replace(PAGE, "BB" + ":BB" * 31)
+
 REFUSED: dict[str, Callable[[str], Answer]] = {
     "another link": lambda link: answer(link, jws=proof(new_token())),
     "another key": lambda link: answer(link, jws=proof(link, key=new_key())),
@@ -192,7 +193,7 @@ REFUSED: dict[str, Callable[[str], Answer]] = {
     "another offer": lambda link: answer(link, jws=proof(link, offer=text_digest("other"))),
     "another answer": lambda link: answer(link, jws=proof(link, answer=text_digest("other"))),
     "a swapped fingerprint in the description": lambda link: answer(
-        link, sdp=ANSWER.replace(PAGE, "BB" + ":BB" * 31), jws=proof(link, answer=text_digest(ANSWER.replace(PAGE, "BB" + ":BB" * 31)))
+        link, sdp=SWAPPED, jws=proof(link, answer=text_digest(SWAPPED))
     ),
     "garbage": lambda link: answer(link, jws="a.b.c"),
     "a description that does not pass the gate": lambda link: answer(link, sdp="v=0\r\n"),
@@ -273,9 +274,7 @@ def test_command_ids_count_up_by_one(ids: list[int]) -> None:
     assert SendControl(link, LinkClose(reason="error")) in effects
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", '{"type":"open"}', "[]", '{"type":"ping","id":1,"x":1}', "\ud800"]
-)
+@pytest.mark.parametrize("text", ["", "{}", '{"type":"open"}', "[]", '{"type":"ping","id":1,"x":1}', "\ud800"])
 def test_garbage_on_control_closes(text: str) -> None:
     stage = LinkStage()
     link = stage.up()
@@ -285,9 +284,7 @@ def test_garbage_on_control_closes(text: str) -> None:
 def test_a_flood_of_commands_closes() -> None:
     stage = LinkStage()
     link = stage.up()
-    effects = [
-        effect for number in range(1, 40) for effect in stage.says(link, Ping(id=number)) if number < 22
-    ]
+    effects = [effect for number in range(1, 40) for effect in stage.says(link, Ping(id=number)) if number < 22]
     assert CloseLink(link) in effects
 
 
@@ -377,11 +374,11 @@ def test_a_candidate_that_is_not_udp_to_an_address_is_dropped(line: str) -> None
 # Rosters
 
 
-def publish(stage: LinkStage, key: PrivateKey = ROSTER_KEY, **changes: object) -> list[Effect]:
-    return stage.does(SignalingSaid(RosterMessage(jws=sign_roster(roster(**changes), key))))
+def publish(stage: LinkStage, signed_by: PrivateKey = ROSTER_KEY, **changes: Any) -> list[Effect]:
+    return stage.does(SignalingSaid(RosterMessage(jws=sign_roster(roster(**changes), signed_by))))
 
 
-def without_alice() -> dict[str, object]:
+def without_alice() -> dict[str, Any]:
     answerers = {name: entry for name, entry in roster().answerers.items() if name != "alice"}
     return {"serial": 2, "answerers": answerers, "buttons": {}}
 
@@ -439,12 +436,12 @@ def test_a_peer_with_an_older_roster_is_sent_ours() -> None:
         ("the same serial with other contents", {"doors": {}}),
     ],
 )
-def test_a_roster_is_refused(case: str, changes: dict[str, object]) -> None:
+def test_a_roster_is_refused(case: str, changes: dict[str, Any]) -> None:
     assert of(KeepRoster, publish(LinkStage(), **changes)) == [], case
 
 
 def test_a_roster_of_another_key_is_refused() -> None:
-    assert of(KeepRoster, publish(LinkStage(), key=new_key(), serial=9)) == []
+    assert of(KeepRoster, publish(LinkStage(), signed_by=new_key(), serial=9)) == []
 
 
 def test_an_older_roster_is_refused() -> None:
