@@ -19,7 +19,7 @@ from tests.harness.processes import Line
 KEYS = "Enter presses the button, q quits."
 
 WORDS: Mapping[str, str] = {
-    "ringing": "the bell rings",
+    "ringing": "the bell rings; people who see it: {linked}, people without an open page: {absent}",
     "pressed-while-busy": "pressed again during a call: the visitor hears the busy tone",
     "nobody-reached": "nobody could be reached: {why}; open the page first",
     "answered": "answered: both ends hear each other",
