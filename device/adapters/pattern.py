@@ -3,16 +3,19 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from device.core.events import Event, HardwareFault
-from device.errors import HardwareError
 from device.media.h264 import CLOCK_HZ, H264Encoder
 from device.media.picture import TestPicture
 from device.ports import EncodedFrame
 
 KEY_FRAME_GAP_S = 0.3
 """However many viewers ask, key frames come no closer together than this."""
+
+PENDING_FRAMES = 4
+"""Frames waiting for the event loop; more would be stale when they are sent."""
 
 Sink = Callable[[EncodedFrame], None]
 
@@ -36,6 +39,8 @@ class PatternCamera:
         self._key_wanted = False
         self._hurry = False
         self._wanted_bps: int | None = None
+        self._ready: deque[tuple[list[Sink], EncodedFrame]] = deque()
+        self._torn = False
         self._closing = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -45,11 +50,8 @@ class PatternCamera:
         if self._thread is not None:
             return
         self._loop = asyncio.get_running_loop()
-        try:
-            picture = TestPicture(*self._size, self._caption)
-            encoder = H264Encoder(*self._size, self._fps, self._bitrate_bps)
-        except (ValueError, OSError) as error:
-            raise HardwareError(f"camera: no H.264 encoder for {self._size}: {error}") from error
+        picture = TestPicture(*self._size, self._caption)
+        encoder = H264Encoder(*self._size, self._fps, self._bitrate_bps)
         self._closing = False
         self._thread = threading.Thread(target=self._run, args=(picture, encoder), name="camera", daemon=True)
         self._thread.start()
@@ -124,13 +126,26 @@ class PatternCamera:
             self._hand_over(sinks, EncodedFrame(data, pts, was_key, drawn_at))
 
     def _hand_over(self, sinks: list[Sink], frame: EncodedFrame) -> None:
+        """To the event loop; one that is too busy gets no stale frames, but a key frame when it has time again."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return
+        if self._torn and not frame.key:
+            return
+        if len(self._ready) >= PENDING_FRAMES:
+            self._ready.clear()
+            self._torn = True
+            self.request_key_frame()
+            return
+        self._torn = False
+        self._ready.append((sinks, frame))
+        loop.call_soon_threadsafe(self._deliver)
 
-        def give() -> None:
-            for sink in sinks:
-                if sink in self._sinks:
-                    sink(frame)
-
-        loop.call_soon_threadsafe(give)
+    def _deliver(self) -> None:
+        """On the event loop; there may be nothing left to deliver."""
+        if not self._ready:
+            return
+        sinks, frame = self._ready.popleft()
+        for sink in sinks:
+            if sink in self._sinks:
+                sink(frame)
