@@ -1,0 +1,98 @@
+"""The control socket and the commands that use it, with the real daemon and server as processes."""
+
+import json
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.processes import wait_until
+from tests.harness.world import BIN, DeviceOptions, World, house_plan, world
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    plan = house_plan(("127.0.0.1",), free_port(), free_port())
+    options = DeviceOptions(capture="null", playback="null", ring_s=1.0)
+    with world(tmp_path_factory.mktemp("home"), None, None, options, plan) as made:
+        yield made
+
+
+def command(home: World, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(BIN / "doorward-device"), *arguments, "--config", str(home.folder / "device.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_only_its_own_user_may_open_it(home: World) -> None:
+    mode = (home.folder / "control.sock").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_press_presses(home: World) -> None:
+    before = len(home.calls())
+    done = command(home, "press", "flat-1")
+    assert (done.returncode, done.stdout) == (0, "flat-1: pressed\n")
+    wait_until("the call is recorded", lambda: len(home.calls()) == before + 1)
+    assert json.loads(home.calls()[-1])["button"] == "flat-1"
+
+
+def test_a_button_that_is_not_there_is_one_line_and_exit_code_1(home: World) -> None:
+    done = command(home, "press", "cellar")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "'cellar'" in done.stderr
+    assert "flat-1, flat-2" in done.stderr
+
+
+def test_without_a_daemon_press_says_so(home: World, tmp_path: Path) -> None:
+    text = (home.folder / "device.toml").read_text().replace('"control.sock"', '"nowhere.sock"')
+    path = tmp_path / "device.toml"
+    path.write_text(text)
+    done = subprocess.run(
+        [str(BIN / "doorward-device"), "press", "flat-1", "--config", str(path)],
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no daemon answers" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"", b"garbage\n", b"[]\n", b'{"do":"open-door"}\n', b'{"do":"press"}\n', b"x" * 9000 + b"\n"]
+)
+def test_garbage_does_no_harm(home: World, request_line: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(home.folder / "control.sock"))
+        connection.sendall(request_line)
+        connection.shutdown(socket.SHUT_WR)
+        reply = connection.makefile().readline()
+    assert not reply or json.loads(reply)["ok"] is False
+    assert home.control.links_up() == 0
+
+
+def test_check_finds_everything_in_order_while_the_daemon_runs(home: World) -> None:
+    done = command(home, "check")
+    assert done.returncode == 0, done.stdout
+    assert "reached and verified" in done.stdout
+    assert home.device is not None
+    assert not any(line["event"] == "signaling-down" for line in home.device.lines), "check disturbs no daemon"
+
+
+def test_a_press_is_acted_on_before_anything_heavy_is_imported(home: World) -> None:
+    assert home.device is not None
+    events = [line["event"] for line in home.device.lines]
+    assert events.index("armed") < events.index("signaling-up") < events.index("ready")
