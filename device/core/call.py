@@ -112,6 +112,11 @@ class Call:
         times = [self._until, self._after.until if self._after else None, *self._views_until.values()]
         return min((at for at in times if at is not None), default=None)
 
+    @property
+    def name(self) -> str:
+        """`idle`, `ringing` or `talking`."""
+        return type(self._phase).__name__.lower()
+
     def rings(self, answerer: str) -> bool:
         """Whether a ring waits for this person."""
         return isinstance(self._phase, Ringing) and self._picture.rung(self._phase, answerer)
@@ -355,11 +360,12 @@ class Call:
         return effects
 
     def _wanted_lamp(self) -> LampPattern:
+        """A failure outranks the light of a live camera, which its blinking shows as well."""
         if isinstance(self._phase, Ringing):
             return "ringing"
-        if self._shown:
-            return "on"
-        return self._after.lamp if self._after else "off"
+        if self._after is not None and self._after.lamp != "off":
+            return self._after.lamp
+        return "on" if self._shown else "off"
 
     def _wanted_tone(self) -> ToneName | None:
         if self._picture.doors:
