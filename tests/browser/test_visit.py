@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.media.picture import decode_time_code
+from device.media.timecode import decode_time_code
 from tests.harness.ears import read_raw, standing_out, write_tone
 from tests.harness.fixtures import VOICE_HZ, MakePerson, MakeWorld
 from tests.harness.person import Person
