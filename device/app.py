@@ -22,9 +22,8 @@ from device.adapters.wss import WebsocketsSignaling, tls_context
 from device.config import Config
 from device.core import effects as do
 from device.core.authority import Authority
-from device.core.call import CallRules
 from device.core.events import Event, HardwareBack, HardwareFault, Pressed, SignalingUp, Tick, Warned
-from device.core.links import LinkRules
+from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, load_identity

@@ -1,24 +1,19 @@
 """The call: what the visitor is doing. One at a time, judged here and nowhere else (protocol section 5).
 
-`_decide` holds every transition; `_draw` compares what should flow, shine and sound with what does, and returns the
-differences. So no transition can forget to stop a picture, and a link that comes late is served like any other.
+`_decide` holds every transition; what should flow, shine and sound because of it is `stage`'s to find out.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from device.core.effects import (
     Effect,
-    Lamp,
     Note,
     RecordCall,
     ReleaseStrike,
     SendControl,
-    ShowVideo,
-    Talk,
     Tell,
-    Tone,
 )
 from device.core.events import (
     Commanded,
@@ -37,8 +32,9 @@ from device.core.events import (
     Unstuck,
     Warned,
 )
-from device.core.view import FAULTS, Idle, Phase, Picture, Ringing, Talking, state_for
-from device.ports import LampPattern, ToneName
+from device.core.rules import CallRules
+from device.core.stage import After, Stage
+from device.core.view import FAULTS, Idle, Phase, Picture, Ringing, Talking
 from protocol.messages import (
     AnswerCall,
     Command,
@@ -52,30 +48,9 @@ from protocol.messages import (
     Refused,
     Ring,
     RingEnded,
-    State,
     View,
 )
 from protocol.roster import Roster
-
-
-@dataclass(frozen=True, slots=True)
-class CallRules:
-    """Durations in seconds; `doors` maps each configured door to how long its strike is released."""
-
-    ring_s: float = 30.0
-    talk_s: float = 300.0
-    view_s: float = 300.0
-    after_s: float = 4.0
-    doors: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _After:
-    """What a visitor still hears and sees once a call is over, or was never possible."""
-
-    tone: ToneName
-    lamp: LampPattern
-    until: float
 
 
 class _Refusal(Exception):
@@ -94,18 +69,14 @@ class Call:
         self._picture = Picture(faults=frozenset({"offline", "roster"}))
         self._views_until: dict[str, float] = {}
         self._until: float | None = None
-        self._after: _After | None = None
+        self._after: After | None = None
         self._waking = False
         self._reached = False
-        self._shown: set[str] = set()
-        self._talking_link: str | None = None
-        self._lamp: LampPattern = "off"
-        self._tone: ToneName | None = None
-        self._told: dict[str, State] = {}
+        self._stage = Stage(set(rules.doors))
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
         effects = self._expire(now) + self._decide(event, now)
-        return self._draw() + effects
+        return self._stage.draw(self._phase, self._picture, self._after) + effects
 
     @property
     def deadline(self) -> float | None:
@@ -123,7 +94,7 @@ class Call:
 
     def uses(self, link: str) -> bool:
         """Whether this link is rung, talking or viewing: it must not be given up for another."""
-        return link in self._shown or link == self._talking_link
+        return self._stage.uses(link)
 
     # Decisions
 
@@ -168,7 +139,7 @@ class Call:
         if not isinstance(self._phase, Idle):
             if self._phase.button == button:
                 return []
-            self._after = _After("busy", "failed", now.mono + self._rules.after_s)
+            self._after = After("busy", "failed", now.mono + self._rules.after_s)
             record = RecordCall(self._new_call(), button, int(now.utc), "failed", None, tuple(self._rung(button)))
             return [record, Note("info", "pressed-while-busy", {"button": button})]
         self._after = None
@@ -176,7 +147,7 @@ class Call:
         linked = {answerer for answerer in self._picture.links.values() if answerer in rung}
         online = "offline" not in self._picture.faults
         if not rung or not (linked or online):
-            self._after = _After("nobody", "failed", now.mono + self._rules.after_s)
+            self._after = After("nobody", "failed", now.mono + self._rules.after_s)
             why = "nobody is rung by this button" if not rung else "no server and no standing link"
             record = RecordCall(call, button, int(now.utc), "failed", None, tuple(rung))
             return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]
@@ -275,10 +246,7 @@ class Call:
         views = {k: v for k, v in self._picture.views.items() if k != link}
         self._picture = replace(self._picture, links=keep, views=views)
         self._views_until.pop(link, None)
-        self._told.pop(link, None)
-        self._shown.discard(link)
-        if link == self._talking_link:
-            self._talking_link = None
+        self._stage.forget(link)
         if isinstance(self._phase, Talking) and self._phase.link == link:
             return [*self._end(self._phase, "answered", now), Note("warning", "talking-link-lost")]
         return []
@@ -316,7 +284,7 @@ class Call:
         self._phase = Idle(int(now.utc))
         self._until = None
         reached = self._reached or isinstance(phase, Talking)
-        self._after = _After(
+        self._after = After(
             "busy" if reached else "nobody",
             "off" if outcome == "answered" else "failed",
             now.mono + self._rules.after_s,
@@ -334,45 +302,6 @@ class Call:
             return []
         self._waking = False
         return [Tell(RingEnded(call=call))]
-
-    # What flows, shines and sounds
-
-    def _draw(self) -> list[Effect]:
-        effects: list[Effect] = []
-        shown = {link for link in self._picture.links if self._picture.shows_video(self._phase, link)}
-        effects += [ShowVideo(link, True) for link in sorted(shown - self._shown)]
-        effects += [ShowVideo(link, False) for link in sorted(self._shown - shown)]
-        self._shown = shown
-        talking = self._phase.link if isinstance(self._phase, Talking) else None
-        if talking != self._talking_link:
-            effects += [Talk(self._talking_link, False)] if self._talking_link else []
-            effects += [Talk(talking, True)] if talking else []
-            self._talking_link = talking
-        for link in self._picture.links:
-            state = state_for(self._phase, self._picture, link, set(self._rules.doors))
-            if self._told.get(link) != state:
-                self._told[link] = state
-                effects.append(SendControl(link, state))
-        lamp, tone = self._wanted_lamp(), self._wanted_tone()
-        effects += [Lamp(lamp)] if lamp != self._lamp else []
-        effects += [Tone(tone)] if tone != self._tone else []
-        self._lamp, self._tone = lamp, tone
-        return effects
-
-    def _wanted_lamp(self) -> LampPattern:
-        """A failure outranks the light of a live camera, which its blinking shows as well."""
-        if isinstance(self._phase, Ringing):
-            return "ringing"
-        if self._after is not None and self._after.lamp != "off":
-            return self._after.lamp
-        return "on" if self._shown else "off"
-
-    def _wanted_tone(self) -> ToneName | None:
-        if self._picture.doors:
-            return "released"
-        if self._after and not isinstance(self._phase, Talking):
-            return self._after.tone
-        return "ringback" if isinstance(self._phase, Ringing) else None
 
     # Small questions
 

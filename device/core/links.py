@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from device.core.authority import Authority
-from device.core.backoff import Backoff
+from device.core.control import Control
 from device.core.effects import (
     AcceptAnswer,
     AddCandidate,
@@ -36,6 +36,8 @@ from device.core.events import (
     SignalingSaid,
     SignalingUp,
 )
+from device.core.rules import LinkRules
+from device.core.sessions import Session, Sessions
 from protocol.candidates import PER_LINK, Candidate, vet_candidate
 from protocol.errors import PeerError
 from protocol.messages import (
@@ -53,6 +55,7 @@ from protocol.messages import (
     Ping,
     Reason,
     RosterMessage,
+    ToDoor,
     parse_to_door,
 )
 
@@ -68,18 +71,8 @@ URGENT_S = 2.0
 PER_ANSWERER = 4
 """Links of one answerer (section 8, 10)."""
 
-COMMANDS_PER_S = 20
-
 Output = list[Effect | Event]
 Stage = Literal["offering", "offered", "accepted", "opened", "up"]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkRules:
-    """`limit` standing links in all; with `standing` off, a link is made only for somebody who is rung."""
-
-    limit: int = 16
-    standing: bool = True
 
 
 @dataclass(slots=True)
@@ -92,19 +85,7 @@ class _Link:
     offer: str = ""
     key: str = ""
     candidates: int = 0
-    last_id: int = 0
-    pings: int = 0
-    allowance: float = COMMANDS_PER_S
-    counted_at: float = 0.0
-
-
-@dataclass(slots=True)
-class _Session:
-    answerer: str
-    backoff: Backoff
-    retry_at: float = 0.0
-    linked: bool = False  # the page said that it has a live link: no offer while that one is up
-    link: str | None = field(default=None)
+    control: Control = field(default_factory=Control)
 
 
 class Links:
@@ -122,11 +103,10 @@ class Links:
         self._rules = rules
         self._authority = authority
         self._new_link = new_link
-        self._fraction = fraction
         self._busy = busy
         self._rung = rung
         self._links: dict[str, _Link] = {}
-        self._sessions: dict[str, _Session] = {}
+        self._sessions = Sessions(fraction)
         self._ice_servers: tuple[IceServer, ...] = ()
 
     def handle(self, event: Event, now: Instant) -> Output:
@@ -137,7 +117,7 @@ class Links:
     @property
     def deadline(self) -> float | None:
         times = [link.deadline for link in self._links.values()]
-        times += [session.retry_at for session in self._sessions.values() if self._wants(session)]
+        times += [session.retry_at for _, session in self._sessions if self._wants(session)]
         return min(times, default=None)
 
     @property
@@ -175,9 +155,9 @@ class Links:
     def _said(self, message: object, now: Instant) -> Output:
         match message:
             case Arrived(session=session, answerer=answerer):
-                self._sessions[session] = self._new_session(answerer)
+                self._sessions.arrived(session, answerer)
             case Left(session=session):
-                self._sessions.pop(session, None)
+                self._sessions.left(session)
                 return self._session_gone(session, now)
             case IceServers(ice_servers=servers):
                 self._ice_servers = tuple(servers)
@@ -196,7 +176,7 @@ class Links:
     # Sessions
 
     def _sessions_are(self, present: dict[str, str], now: Instant) -> Output:
-        self._sessions = {session: self._new_session(answerer) for session, answerer in present.items()}
+        self._sessions.replace(present)
         out: Output = []
         for session in {link.session for link in self._links.values()}:
             out += self._session_gone(session, now)
@@ -209,17 +189,14 @@ class Links:
             if link.session != session or session in self._sessions:
                 continue
             if link.stage == "up":
-                link.pings += 1
+                link.control.pings += 1
                 link.deadline = min(link.deadline, now.mono + URGENT_S)
-                out.append(SendControl(name, Ping(id=link.pings)))
+                out.append(SendControl(name, Ping(id=link.control.pings)))
             else:
                 out += self._drop(name, now, "its session has left")
         return out
 
-    def _new_session(self, answerer: str) -> _Session:
-        return _Session(answerer, Backoff(1.0, 60.0, self._fraction))
-
-    def _wants(self, session: _Session) -> bool:
+    def _wants(self, session: Session) -> bool:
         return (
             session.link is None
             and not (session.linked and self._has_link(session.answerer))
@@ -234,12 +211,12 @@ class Links:
 
     def _offer(self, now: Instant) -> Output:
         out: Output = []
-        for name, session in self._sessions.items():
+        for name, session in self._sessions:
             if self._wants(session) and session.retry_at <= now.mono:
                 out += self._open(name, session, now)
         return out
 
-    def _open(self, name: str, session: _Session, now: Instant) -> Output:
+    def _open(self, name: str, session: Session, now: Instant) -> Output:
         out: Output = []
         mine = [link for link in self._links.values() if link.answerer == session.answerer]
         if len(mine) >= PER_ANSWERER or (len(self._links) >= self._rules.limit and not self._evict(session, now, out)):
@@ -251,7 +228,7 @@ class Links:
         self._links[link] = _Link(name, session.answerer, now.mono, now.mono + PENDING_S)
         return [*out, OpenLink(link, self._ice_servers)]
 
-    def _evict(self, session: _Session, now: Instant, out: Output) -> bool:
+    def _evict(self, session: Session, now: Instant, out: Output) -> bool:
         """Make room for somebody who is rung: the oldest link that is neither rung, talking nor viewing goes."""
         if not self._rung(session.answerer):
             return False
@@ -306,51 +283,28 @@ class Links:
             reason: Reason = "hello" if link.stage == "opened" else "error"
             return self._close(name, reason, now, f"on control: {error}")
 
-    def _greeted(self, name: str, message: object, now: Instant) -> Output:
+    def _greeted(self, name: str, message: ToDoor, now: Instant) -> Output:
         link = self._links[name]
-        ours = self._hello(name)
-        if not isinstance(message, Hello):
-            raise PeerError("the first message is not hello", "hello")
-        # All members but the serial must be alike: the peer speaks of this very link (RFC 8844).
-        if (message.link, message.site, message.device, message.answerer) != (
-            name, ours.site, ours.device, ours.answerer,
-        ):  # fmt: skip
-            raise PeerError("hello of another link", "hello")
+        serial = link.control.greeted(message, self._hello(name))
         if not self._authority.stands(link.answerer, link.key, now):
             return self._close(name, "roster", now, "no longer on the roster")
         link.stage = "up"
         link.deadline = now.mono + HEARTBEAT_S
-        session = self._sessions.get(link.session)
-        if session is not None:
-            session.backoff.reset()
+        self._sessions.link_up(link.session)
         out: Output = [LinkUp(name, link.answerer), Note("info", "link-up", {"answerer": link.answerer})]
-        newer = self._authority.newer_than(message.serial)
+        newer = self._authority.newer_than(serial)
         return [*([SendControl(name, RosterMessage(jws=newer))] if newer else []), *out]
 
-    def _obeyed(self, name: str, message: object, now: Instant) -> Output:
+    def _obeyed(self, name: str, message: ToDoor, now: Instant) -> Output:
         link = self._links[name]
-        link.allowance = min(COMMANDS_PER_S, link.allowance + (now.mono - link.counted_at) * COMMANDS_PER_S)
-        link.counted_at = now.mono
-        link.allowance -= 1
-        if link.allowance < 0:
-            raise PeerError(f"more than {COMMANDS_PER_S} messages a second")
-        match message:
-            case Hello():
-                raise PeerError("a second hello")
+        heard = link.control.judged(message, now.mono)
+        match heard:
             case LinkClose(reason=reason):
                 return self._drop(name, now, f"closed by the page: {reason}")
-            case RosterMessage(jws=jws):
-                return [SignalingSaid(RosterMessage(jws=jws))]
-            case Done():
-                link.deadline = now.mono + HEARTBEAT_S
-                return []
-        command = message
-        number: int = getattr(command, "id")  # noqa: B009 - every command has one; the union is narrowed above
-        if number != link.last_id + 1:
-            raise PeerError(f"command {number} after {link.last_id}")
-        link.last_id = number
+            case RosterMessage():
+                return [SignalingSaid(heard)]
         link.deadline = now.mono + HEARTBEAT_S
-        return [Commanded(name, command)]  # type: ignore[arg-type] # narrowed by elimination above
+        return [] if isinstance(heard, Done) else [Commanded(name, heard)]
 
     def _hello(self, name: str) -> Hello:
         return self._authority.hello(name, self._links[name].answerer)
@@ -388,10 +342,7 @@ class Links:
 
     def _drop(self, name: str, now: Instant, why: str) -> Output:
         link = self._links.pop(name)
-        session = self._sessions.get(link.session)
-        if session is not None and session.link == name:
-            session.link = None
-            session.retry_at = now.mono + session.backoff.delay()
+        self._sessions.link_gone(link.session, name, now.mono)
         out: Output = [CloseLink(name)]
         if link.stage == "up":
             out.append(LinkDown(name, link.answerer))

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable
 
 from device.core.authority import Authority
-from device.core.call import Call, CallRules
+from device.core.call import Call
 from device.core.effects import Effect, KeepRoster, Note, Tell
 from device.core.events import Edge, Event, Instant, RosterChanged, SignalingSaid, SignalingUp, Tick
-from device.core.links import LinkRules, Links
+from device.core.links import Links
 from device.core.press import Press
+from device.core.rules import CallRules, LinkRules
 from protocol.errors import PeerError
 from protocol.messages import ErrorMessage, RosterAccepted, RosterMessage
 from protocol.roster import Roster, SignedRoster

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from device.core.call import Call, CallRules
+from device.core.call import Call
 from device.core.effects import Effect, SendControl
 from device.core.events import Commanded, Event, Instant, LinkUp, RosterChanged, SignalingUp
+from device.core.rules import CallRules
 from protocol.messages import Command, DeviceWelcome, Done, Refused, State
 from protocol.roster import Answerer, Button, Door, Roster
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from device.core.authority import Authority
-from device.core.call import CallRules
 from device.core.effects import (
     AcceptAnswer,
     AddCandidate,
@@ -32,7 +31,8 @@ from device.core.events import (
     SignalingUp,
     Tick,
 )
-from device.core.links import HEARTBEAT_S, PENDING_S, LinkRules
+from device.core.links import HEARTBEAT_S, PENDING_S
+from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
 from protocol.candidates import Candidate
 from protocol.codec import encode
