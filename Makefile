@@ -3,6 +3,7 @@
 PY := .venv/bin/python
 LAN ?= 0
 REQUIRED ?=
+LANES ?=
 
 .PHONY: help setup demo test lint bench
 
@@ -15,8 +16,8 @@ setup:
 demo: setup  ## ring, see, talk, open: on simulated hardware, in your browser (LAN=1: phones too)
 	@$(PY) -m tests.demo --lan $(LAN)
 
-test: setup  ## every lane this machine can run; says which it cannot, and why
-	@$(PY) -m tests.run --required "$(REQUIRED)"
+test: setup  ## every lane this machine can run (LANES="unit demo": these); says which it cannot, and why
+	@$(PY) -m tests.run --required "$(REQUIRED)" $(LANES)
 
 lint: setup  ## style, types, and who may import whom
 	@.venv/bin/ruff check .

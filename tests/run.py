@@ -7,7 +7,7 @@ import argparse
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,20 +17,30 @@ REPORTS = Path("build/reports")
 
 @dataclass
 class Outcome:
-    """What one lane did; `skipped` maps a reason to how many tests gave it."""
+    """What one lane did; `skipped` maps a reason to the names of the tests that gave it."""
 
     lane: str
     passed: int = 0
     failed: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
     code: int = 0
+
+    @property
+    def ran(self) -> int:
+        return self.passed + self.failed
+
+    def verdict(self, required: Sequence[str]) -> str | None:
+        """Why the lane failed; None if it did not. Exit code 5 of pytest is "no tests ran"."""
+        if self.failed or self.code not in (0, 5):
+            return "see above"
+        return "this lane is required here and ran nothing" if self.lane in required and not self.ran else None
 
 
 def run_lane(lane: str) -> Outcome:
     folder = Path("tests") / lane
     outcome = Outcome(lane)
     if not any(folder.rglob("test_*.py")):
-        outcome.skipped["there are no tests in it"] += 1
+        outcome.skipped["there are no tests in it"] = [lane]
         return outcome
     report = REPORTS / f"junit-{lane}.xml"
     report.unlink(missing_ok=True)
@@ -43,7 +53,8 @@ def run_lane(lane: str) -> Outcome:
     for case in ET.parse(report).getroot().iter("testcase"):
         skipped = case.find("skipped")
         if skipped is not None:
-            outcome.skipped[skipped.get("message") or "no reason given"] += 1
+            reason = skipped.get("message") or "no reason given"
+            outcome.skipped.setdefault(reason, []).append(case.get("name") or case.get("classname") or lane)
         elif case.find("failure") is not None or case.find("error") is not None:
             outcome.failed += 1
         else:
@@ -51,30 +62,31 @@ def run_lane(lane: str) -> Outcome:
     return outcome
 
 
+def summary(outcomes: Sequence[Outcome], required: Sequence[str]) -> str:
+    """One line a lane, every skipped test by name with its reason, and the sum last."""
+    lines = ["", "=== summary ==="]
+    for outcome in outcomes:
+        skipped = sum(len(names) for names in outcome.skipped.values())
+        lines.append(f"{outcome.lane:12} {outcome.passed} passed, {outcome.failed} failed, {skipped} skipped")
+        for reason, names in outcome.skipped.items():
+            lines += [f"{'':12} skipped: {name}: {reason}" for name in names]
+        if verdict := outcome.verdict(required):
+            lines.append(f"{'':12} FAILED: {verdict}")
+    passed, failed = (sum(getattr(outcome, what) for outcome in outcomes) for what in ("passed", "failed"))
+    skipped = sum(len(names) for outcome in outcomes for names in outcome.skipped.values())
+    return "\n".join([*lines, "", f"{passed} passed, {failed} failed, {skipped} skipped"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--required", default="", help="lanes that must have run something")
+    parser.add_argument("--required", default="", help="lanes that must have run something, separated by spaces")
     parser.add_argument("lanes", nargs="*", default=list(LANES))
     arguments = parser.parse_args()
+    required = arguments.required.split()
     REPORTS.mkdir(parents=True, exist_ok=True)
-    outcomes = [run_lane(lane) for lane in arguments.lanes or LANES]
-
-    print("\n=== summary ===")
-    bad = False
-    for outcome in outcomes:
-        skipped = sum(outcome.skipped.values())
-        print(f"{outcome.lane:12} {outcome.passed} passed, {outcome.failed} failed, {skipped} skipped")
-        for reason, count in outcome.skipped.items():
-            print(f"{'':12} skipped {count}: {reason}")
-        empty = outcome.passed + outcome.failed == 0
-        if outcome.lane in arguments.required.split() and empty:
-            print(f"{'':12} FAILED: this lane is required here and ran nothing")
-        bad = bad or outcome.failed > 0 or outcome.code not in (0, 5)
-        bad = bad or (empty and outcome.lane in arguments.required.split())
-    passed = sum(outcome.passed for outcome in outcomes)
-    failed = sum(outcome.failed for outcome in outcomes)
-    print(f"\n{passed} passed, {failed} failed, {sum(sum(o.skipped.values()) for o in outcomes)} skipped")
-    return 1 if bad else 0
+    outcomes = [run_lane(lane) for lane in arguments.lanes]
+    print(summary(outcomes, required))
+    return 1 if any(outcome.verdict(required) for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":
