@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from conftest import House, Server
 from playwright.sync_api import Page
 
 from protocol.ids import b64url, unb64url
 from protocol.keys import new_key, private_jwk, public_jwk
+from tests.browser.page.stand import House, Server
 
 STORED = """async () => {
   const { Vault } = await import("/vault.js");
@@ -50,7 +50,7 @@ def test_nothing_is_stored_before_the_person_has_confirmed(page: Page, house: Ho
     assert stored(page) == {"sites": [], "rosters": []}
 
 
-def test_a_confirmed_invitation_is_kept_without_a_secret_that_can_be_read(page: Page, house: House, server: Server) -> None:
+def test_a_confirmed_invitation_keeps_no_readable_secret(page: Page, house: House, server: Server) -> None:
     page.goto(house.invitation(serials={"front-door": 12}))
     page.locator("#confirm-invitation").click()
     server.connected()
@@ -65,7 +65,8 @@ def test_a_confirmed_invitation_is_kept_without_a_secret_that_can_be_read(page: 
           const { Vault } = await import("/vault.js");
           const { key } = await (await Vault.open()).site("home");
           const tries = await Promise.allSettled(["jwk", "pkcs8", "raw"].map((f) => crypto.subtle.exportKey(f, key)));
-          return { type: key.type, extractable: key.extractable, usages: key.usages, exported: tries.map((t) => t.status) };
+          const exported = tries.map((t) => t.status);
+          return { type: key.type, extractable: key.extractable, usages: key.usages, exported };
         }"""
     )
     assert key == {"type": "private", "extractable": False, "usages": ["sign"], "exported": ["rejected"] * 3}
@@ -105,7 +106,8 @@ def test_the_vault_itself_refuses_to_re_pin(invited: Page, house: House) -> None
     script = """async ([text]) => {
       const { read } = await import("/invitation.js");
       const { Vault } = await import("/vault.js");
-      try { await (await Vault.open()).accept(await read(text)); return "taken"; } catch (error) { return error.message; }
+      try { await (await Vault.open()).accept(await read(text)); } catch (error) { return error.message; }
+      return "taken";
     }"""
     text = house.another().invitation().split("#i=")[1]
     assert "pinned" in invited.evaluate(script, [text])

@@ -19,7 +19,8 @@ TRANSPORT = f"a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n{LINE}a=se
 OFFER = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=msid-semantic:WMS *\r\n"
     "m=video 40000 UDP/TLS/RTP/SAVPF 99 97\r\nc=IN IP4 192.0.2.1\r\na=sendonly\r\n"
-    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=mid:0\r\na=msid:s v\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=rtcp-mux\r\n"
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=mid:0\r\na=msid:s v\r\n"
+    "a=rtcp:9 IN IP4 0.0.0.0\r\na=rtcp-mux\r\n"
     "a=ssrc:1 cname:x\r\na=rtpmap:99 H264/90000\r\na=rtcp-fb:99 nack pli\r\n"
     "a=fmtp:99 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\na=rtpmap:97 VP8/90000\r\n"
     "a=candidate:1 1 udp 2130706431 192.0.2.1 40000 typ host\r\na=end-of-candidates\r\n" + TRANSPORT +
@@ -102,7 +103,9 @@ MALFORMED = {
     "no rtcp-mux": section(0, swap("a=rtcp-mux\r\n", "")),
     "no ICE password": section(1, swap("a=ice-pwd:abcdefghijklmnopqrstuv\r\n", "")),
     "audio level in clear": section(1, swap("sdes:mid", "ssrc-audio-level")),
-    "a second extension": section(0, swap("a=mid:0", "a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\na=mid:0")),
+    "a second extension": section(
+        0, swap("a=mid:0", "a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\na=mid:0")
+    ),
     "SDES keys": section(1, swap("a=rtcp-mux", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=rtcp-mux")),
     "video both ways": section(0, swap("a=sendonly", "a=sendrecv")),
     "audio one way": section(1, swap("a=sendrecv", "a=sendonly")),
@@ -140,13 +143,15 @@ def device_verdict(offer: str) -> str:
 def test_every_doubtful_fingerprint_is_refused_as_that(blank: Page) -> None:
     expected = {"name": "PeerError", "reason": "fingerprint"}
     assert verdicts(blank, FINGERPRINTS) == dict.fromkeys(FINGERPRINTS, expected)
-    assert {name: device_verdict(offer) for name, offer in FINGERPRINTS.items()} == dict.fromkeys(FINGERPRINTS, "fingerprint")
+    device = {name: device_verdict(offer) for name, offer in FINGERPRINTS.items()}
+    assert device == dict.fromkeys(FINGERPRINTS, "fingerprint")
 
 
 def test_every_malformed_offer_is_refused(blank: Page) -> None:
     expected = {"name": "PeerError", "reason": "error"}
     assert verdicts(blank, MALFORMED) == dict.fromkeys(MALFORMED, expected)
-    assert {name: device_verdict(offer) for name, offer in MALFORMED.items()} == dict.fromkeys(MALFORMED, "error")
+    device = {name: device_verdict(offer) for name, offer in MALFORMED.items()}
+    assert device == dict.fromkeys(MALFORMED, "error")
 
 
 @pytest.mark.parametrize("given", ["useinbandfec=1;usedtx=1", "useinbandfec=1;cbr=0", "useinbandfec=1", None])

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from conftest import House
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -13,6 +12,7 @@ from playwright.sync_api import Page
 from protocol.ids import b64url, unb64url
 from protocol.keys import PrivateKey, new_key, private_jwk, public_jwk, thumbprint
 from protocol.proof import text_digest, verify_login, verify_proof
+from tests.browser.page.stand import House
 
 TYP = "doorward-roster+jwt"
 VERIFY = """async ([token, typ, jwk]) => {
@@ -101,10 +101,23 @@ def test_anything_changed_is_refused(blank: Page) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":1,"a":2}', '{"a":{"b":1,"b":1}}', '[{"a":1,"\\u0061":1}]', '"\\ud800"', '{"\\udc00":1}', "NaN", "{}}", "", "[" * 17 + "]" * 17],
-)  # fmt: skip
+    [
+        '{"a":1,"a":2}',
+        '{"a":{"b":1,"b":1}}',
+        '[{"a":1,"\\u0061":1}]',
+        '"\\ud800"',
+        '{"\\udc00":1}',
+        "NaN",
+        "{}}",
+        "",
+        "[" * 17 + "]" * 17,
+    ],
+)
 def test_strict_json_refuses(blank: Page, text: str) -> None:
-    parse = "async (t) => { const m = await import('/json.js'); try { return [m.parseJson(t)]; } catch (e) { return e.name; } }"
+    parse = """async (t) => {
+      const { parseJson } = await import("/json.js");
+      try { return [parseJson(t)]; } catch (error) { return error.name; }
+    }"""
     assert blank.evaluate(parse, text) == "PeerError"
     fine = '{"a":{"a":1,"b":[{"a":"x,:{\\"a\\""},{"a":2}]},"b":"a"}'
     assert blank.evaluate(parse, fine) == [json.loads(fine)]
@@ -128,7 +141,8 @@ def test_a_login_is_one_the_server_takes(blank: Page, house: House) -> None:
 
 def test_a_proof_is_one_the_device_takes(blank: Page, house: House) -> None:
     one, two = ":".join(["AA"] * 32), ":".join(["BB"] * 32)
-    values = {"device": "front-door", "link": "l" * 22, "deviceFingerprint": one, "fingerprint": two, "offer": "O", "answer": "A"}  # fmt: skip
+    values = {"device": "front-door", "link": "l" * 22, "deviceFingerprint": one, "fingerprint": two}
+    values |= {"offer": "O", "answer": "A"}
     proof, signer = verify_proof(blank.evaluate(SIGN, [private_jwk(house.alice), "proof", values]))
     assert signer == thumbprint(public_jwk(house.alice))
     assert (proof.device_fingerprint, proof.fingerprint) == (one, two)
@@ -137,7 +151,10 @@ def test_a_proof_is_one_the_device_takes(blank: Page, house: House) -> None:
 
 def test_a_private_key_whose_halves_differ_is_refused(blank: Page) -> None:
     mixed = public_jwk(new_key()) | {"d": private_jwk(new_key())["d"]}
-    script = "async (k) => { const m = await import('/jws.js'); try { await m.importPrivate(k); } catch (e) { return e.name; } }"
+    script = """async (jwk) => {
+      const { importPrivate } = await import("/jws.js");
+      return importPrivate(jwk).then(() => "taken", (error) => error.name);
+    }"""
     assert blank.evaluate(script, mixed) == "PeerError"
 
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from conftest import House
 from playwright.sync_api import Page
 
 from protocol.ids import b64url
 from protocol.keys import public_jwk
 from protocol.roster import Answerer, sign_roster, verify_roster
+from tests.browser.page.stand import House
 
 JUDGE = """async ([jws, key, site, device, held]) => {
   const { admit, verifyRoster } = await import("/roster.js");
