@@ -40,8 +40,15 @@ def missing() -> str | None:
         return "network namespaces need root"
     if shutil.which("ip") is None:
         return "the command `ip` is not installed (iproute2)"
-    probe = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False)
-    return None if probe.returncode == 0 else "the kernel does not allow network namespaces"
+    name = f"dw{os.getpid() % 100_000}-try"
+    try:
+        _ip("netns", "add", name)
+        _ip("netns", "exec", name, "true")
+    except RuntimeError as error:
+        return f"network namespaces cannot be made here: {error}"
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    return None
 
 
 @contextlib.contextmanager
