@@ -38,5 +38,12 @@ def build_peers(config: Config, identity: DeviceIdentity, video: VideoSource, so
     from device.adapters.webrtc import AiortcPeers  # noqa: PLC0415 - aiortc's import must not delay the button
 
     return AiortcPeers(
-        identity.key, identity.certificate, video, sound, post, host_addresses=tuple(config.media.host_addresses)
+        identity.key,
+        identity.certificate,
+        video,
+        sound,
+        post,
+        host_addresses=config.media.host_addresses,
+        bitrate_bps=config.video.bitrate_bps,
+        level="42e028" if config.video.height > 720 else "42e01f",
     )
