@@ -31,7 +31,7 @@ from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.wiring import build_panel, build_peers, build_sound, build_video
 from protocol.certificates import days_left
 from protocol.codec import encode
-from protocol.errors import PeerError
+from protocol.errors import DoorwardError, PeerError
 from protocol.ids import new_token
 from protocol.proof import Accepted, sign_accepted
 from protocol.roster import SignedRoster
@@ -39,7 +39,12 @@ from protocol.roster import SignedRoster
 INBOX = 4096
 """Events waiting; more means that the loop is stuck, and the newest are dropped and counted."""
 
-SAVE_TIME_S = 3600.0
+SAVE_TIME_S = 3600
+JUDGE_S = 60
+WARN_DAYS = 90
+CLOCK_BEHIND_S = 300
+"""A system clock that is this far behind a time once known is wrong."""
+
 WARM_UP_S = 10.0
 
 T = TypeVar("T")
@@ -51,7 +56,18 @@ async def run(config: Config) -> None:
     """Run the daemon until it is told to stop. ConfigError before anything was touched, if the identity is bad."""
     identity = load_identity(Path(config.identity))
     context = tls_context(identity.ca_pem, identity.certificate_pem, identity.key_path)
-    await Daemon(config, identity, context).run()
+    try:
+        await Daemon(config, identity, context).run()
+    except BaseExceptionGroup as group:
+        ours, others = group.split(DoorwardError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from group
+
+
+def _first(group: BaseExceptionGroup[DoorwardError]) -> DoorwardError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 class Daemon:
@@ -110,7 +126,7 @@ class Daemon:
         self._post(Tick())
         log.info("armed", after_s=self._age())
         try:
-            self._warn_of_certificate()
+            self._judge_dates()
             video, sound, peers = await asyncio.to_thread(self._build_media)
             self._video, self._sound, self._peers = video, sound, peers
             self._attempt("loudspeaker", sound.open)
@@ -119,7 +135,7 @@ class Daemon:
             await self._warm_up(video, peers)
             owned.append(tasks.create_task(ControlSocket(Path(self._config.control_socket), self._control).run()))
             owned.append(tasks.create_task(self._signaling.run()))
-            owned.append(tasks.create_task(self._save_time()))
+            owned.append(tasks.create_task(self._watch_dates()))
             await self._welcomed.wait()
             log.info("ready", after_s=self._age(), device=self._identity.device)
             gc.collect()
@@ -281,16 +297,30 @@ class Daemon:
         )
         return sign_accepted(accepted, self._identity.key)
 
-    def _warn_of_certificate(self) -> None:
-        left = days_left(self._identity.certificate, self._clock.now().utc)
-        if left < 90:
-            log.warning("certificate-expires", days_left=round(left, 1))
-        self._post(Warned("certificate", left < 0))
+    def _judge_dates(self) -> None:
+        """Whether the certificate is still good, and whether the system's clock can be right at all."""
+        certificate = self._identity.certificate
+        now = self._clock.now().utc
+        left = days_left(certificate, now)
+        known = max(certificate.not_valid_before_utc.timestamp(), now - CLOCK_BEHIND_S)
+        for what, wrong in (("certificate", left < 0), ("clock", time.time() < known)):
+            if wrong and what not in self._failed:
+                self._failed.add(what)
+                log.warning("fault", what=what, certificate_days_left=round(left, 1))
+            elif not wrong:
+                self._failed.discard(what)
+            self._post(Warned(what, wrong))
 
-    async def _save_time(self) -> None:
+    async def _watch_dates(self) -> None:
+        """Judge the dates every minute; keep the time every hour, and warn of a certificate that ends soon."""
         while True:
             await self._store_now(self._store.save_time, self._clock.now().utc)
-            await asyncio.sleep(SAVE_TIME_S)
+            left = days_left(self._identity.certificate, self._clock.now().utc)
+            if left < WARN_DAYS:
+                log.warning("certificate-expires", days_left=round(left, 1))
+            for _ in range(SAVE_TIME_S // JUDGE_S):
+                self._judge_dates()
+                await asyncio.sleep(JUDGE_S)
 
     def _control(self, request: Request) -> dict[str, object]:
         """The control socket's requests; see `device.adapters.control`."""

@@ -88,13 +88,13 @@ def _clock(identity: DeviceIdentity, roster: SignedRoster) -> Result:
 def _newest_roster(config: Config, identity: DeviceIdentity) -> SignedRoster:
     """The newest of the bundle's roster, which was verified with the identity, and the one that was kept."""
     best = verify_roster(identity.roster, identity.roster_key, identity.site, identity.device)
-    kept = FileStore(Path(config.state)).load_roster()
-    if kept is None:
-        return best
     try:
+        kept = FileStore(Path(config.state)).load_roster()
+        if kept is None:
+            return best
         newer = verify_roster(kept, identity.roster_key, identity.site, identity.device)
-    except PeerError:
-        return best
+    except (PeerError, OSError):
+        return best  # the daemon does the same, and says so in its log
     return newer if newer.roster.serial > best.roster.serial else best
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from protocol.codec import parse_json
-from protocol.errors import DoorwardError, PeerError
+from protocol.errors import ConfigError, DoorwardError, PeerError
 
 LINE = 4096
 """Bytes of a request."""
@@ -29,10 +29,12 @@ class ControlSocket:
 
     async def run(self) -> None:
         """Listen until cancelled; the socket is 0600 from the moment it exists."""
-        self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
+            self._path.unlink(missing_ok=True)
             server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE)
+        except OSError as error:
+            raise ConfigError(f"control_socket: {self._path}: {error.strerror}; name one that can be made") from error
         finally:
             os.umask(before)
         try:

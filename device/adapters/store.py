@@ -36,7 +36,6 @@ class FileStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def load_roster(self) -> str | None:
         try:
@@ -45,6 +44,7 @@ class FileStore:
             return None
 
     def keep_roster(self, signed: SignedRoster) -> None:
+        self._make_folder()
         write_atomically(self._folder / "roster.jws", signed.jws.encode())
 
     def load_time(self) -> float:
@@ -55,10 +55,12 @@ class FileStore:
             return 0.0
 
     def save_time(self, utc: float) -> None:
+        self._make_folder()
         write_atomically(self._folder / "clock", f"{utc:.0f}\n".encode())
 
     def record_call(self, record: RecordCall) -> None:
         """Append one line to the journal, and shorten it when it has grown to twice its size."""
+        self._make_folder()
         path = self._folder / "calls.jsonl"
         line = json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -69,6 +71,9 @@ class FileStore:
         lines = path.read_bytes().splitlines(keepends=True)
         if len(lines) > 2 * JOURNAL_LINES:
             write_atomically(path, b"".join(lines[-JOURNAL_LINES:]))
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 class Clock:

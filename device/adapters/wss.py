@@ -80,10 +80,10 @@ async def dial(url: str, context: ssl.SSLContext) -> ClientConnection:
     except (websockets.WebSocketException, ValueError) as error:
         raise SignalingRefused(f"{url}: {error}") from error
     except (OSError, TimeoutError) as error:
-        raise SignalingLost(f"{url}: {error or type(error).__name__}") from error
+        raise SignalingLost(f"{url}: {str(error) or type(error).__name__}") from error
     try:
         _check_peer(connection)
-    except PeerError as error:
+    except (PeerError, ValueError) as error:  # ValueError: a certificate that cannot be read
         await connection.close()
         raise SignalingRefused(f"{url}: {error}") from error
     return connection
@@ -110,10 +110,10 @@ async def probe(url: str, context: ssl.SSLContext) -> None:
         raise SignalingRefused(f"{url}: the server's certificate: {error.verify_message}{hint}") from error
     except ssl.SSLError as error:
         raise SignalingRefused(f"{url}: TLS: {error.reason or error}") from error
-    except PeerError as error:
+    except (PeerError, ValueError) as error:
         raise SignalingRefused(f"{url}: {error}") from error
     except (OSError, TimeoutError) as error:
-        raise SignalingLost(f"{url}: {error or type(error).__name__}") from error
+        raise SignalingLost(f"{url}: {str(error) or type(error).__name__}") from error
     # Without the upgrade that a WebSocket asks for, an admitted device is told that it is a bad request.
     if len(status) < 2 or status[1] in ("401", "403", "404", "429"):
         raise SignalingRefused(f"{url}: the server refused this device ({' '.join(status).strip() or 'closed'})")
@@ -129,7 +129,10 @@ def _check_server(tls: ssl.SSLObject) -> None:
     der = tls.getpeercert(binary_form=True)
     if der is None:
         raise PeerError("the server showed no certificate")
-    check_server_certificate(x509.load_der_x509_certificate(der))
+    try:
+        check_server_certificate(x509.load_der_x509_certificate(der))
+    except ValueError as error:
+        raise PeerError(f"the server's certificate cannot be read: {error}") from error
 
 
 class WebsocketsSignaling:
@@ -189,7 +192,7 @@ class WebsocketsSignaling:
         except PeerError as error:
             raise SignalingRefused(f"{self._url}: the server broke the protocol: {error}") from error
         except (websockets.ConnectionClosed, TimeoutError) as error:
-            raise SignalingLost(f"{self._url}: {error or 'no welcome'}") from error
+            raise SignalingLost(f"{self._url}: {str(error) or 'no welcome'}") from error
         finally:
             if sender is not None:
                 sender.cancel()
