@@ -176,7 +176,12 @@ def test_no_configuration_opens_for_longer_than_the_hard_bound(inbox: Inbox) -> 
     panel = GpiozeroPanel(wiring, inbox.post)
     panel.open()
     waited: list[float | None] = []
-    with mock.patch.object(threading.Event, "wait", lambda _, timeout=None: bool(waited.append(timeout))):
+
+    def wait(_: threading.Event, timeout: float | None = None) -> bool:
+        waited.append(timeout)
+        return False
+
+    with mock.patch.object(threading.Event, "wait", wait):
         panel.release_strike("main", 3600.0)
         assert [inbox.next(), inbox.next()] == [StrikeReleased("main"), StrikeLowered("main")]
     panel.close()
@@ -199,9 +204,9 @@ def test_a_strike_is_lowered_although_reporting_it_fails() -> None:
     lowered = threading.Event()
 
     def post(event: Event) -> None:
-        if isinstance(event, StrikeReleased):
+        if event == StrikeReleased("main"):
             raise RuntimeError("the event loop is closed")
-        if isinstance(event, StrikeLowered):
+        if event == StrikeLowered("main"):
             lowered.set()
 
     panel = GpiozeroPanel(WIRING, post)
@@ -226,7 +231,7 @@ def test_the_lamp_blinks_and_stops(gpio: GpiozeroPanel) -> None:
     gpio.lamp("on")
     assert gpio.levels()["lamp"] is True
     gpio.lamp("failed")
-    seen = set()
+    seen: set[bool] = set()
     deadline = time.monotonic() + 5 * SCALE
     while seen != {True, False} and time.monotonic() < deadline:
         seen.add(gpio.levels()["lamp"])
