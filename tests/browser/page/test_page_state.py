@@ -17,7 +17,8 @@ ALL = ["talk", "open", "view"]
 def state(phase: str = "idle", may: Any = None, **changes: Any) -> dict[str, Any]:
     return {
         "phase": phase, "call": None, "button": None, "since": 1000, "answered_by": None, "video": False,
-        "audio": False, "doors": {"main": {"open_until": None}}, "you": {"may": ALL if may is None else may}, "faults": [],
+        "audio": False, "doors": {"main": {"open_until": None}}, "faults": [],
+        "you": {"may": ALL if may is None else may},
     } | changes  # fmt: skip
 
 
@@ -29,7 +30,8 @@ VIEWING = state(call=CALL, video=True)
 CARD = """async ([known, now]) => {
   const { cardOf, NOTHING } = await import("/state.js");
   const base = { device: "front-door", answerer: "alice", admitted: true, expired: false, session: "online",
-    present: true, live: true, memory: NOTHING, distrust: null, microphone: "closed", muted: false, pending: [], refusal: null };
+    present: true, live: true, memory: NOTHING, distrust: null, microphone: "closed", muted: false, pending: [],
+    refusal: null };
   return cardOf({ ...base, ...known }, now);
 }"""
 
