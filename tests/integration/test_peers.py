@@ -11,7 +11,7 @@ import pytest
 from aioice import ice
 from aiortc import rtp
 
-from device.adapters.webrtc import fence, link
+from device.adapters.webrtc import fence, media
 from device.core.events import LinkLost, LinkMessage, LinkOffered
 from protocol.candidates import Candidate
 from protocol.certificates import fingerprint
@@ -138,7 +138,7 @@ async def test_the_slowest_viewer_sets_the_bitrate(door: GuardedDoor, page: Page
     assert await connect(door, page)
     door.peers.show_video("link", on=True)
     await _receive(page, door)
-    door.link._capacity.sent(600_000, asyncio.get_running_loop().time())
+    door.link._media._capacity.sent(600_000, asyncio.get_running_loop().time())
     ssrc = door.link._sender._ssrc
     receiver = next(r for r in page.pc.getReceivers() if r.track and r.track.kind == "video")
 
@@ -149,9 +149,9 @@ async def test_the_slowest_viewer_sets_the_bitrate(door: GuardedDoor, page: Page
     await estimate(1_000_000)
     await until(lambda: door.video.bitrates == [1_000_000])
     await estimate(90_000)
-    await until(lambda: door.video.bitrates == [1_000_000, link.FLOOR_BPS])
+    await until(lambda: door.video.bitrates == [1_000_000, media.FLOOR_BPS])
     door.peers.show_video("link", on=False)
-    assert door.video.bitrates == [1_000_000, link.FLOOR_BPS, 2_000_000]
+    assert door.video.bitrates == [1_000_000, media.FLOOR_BPS, 2_000_000]
 
 
 async def test_sound_goes_both_ways_while_talking_and_not_after(door: GuardedDoor, page: Page) -> None:

@@ -18,11 +18,10 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from device.adapters.webrtc import fence
-from device.adapters.webrtc.capacity import Capacity
 from device.adapters.webrtc.description import BASELINE, MESSAGE_LIMIT, publish_offer, split_answer
-from device.adapters.webrtc.tracks import PacketTrack, SoundInlet
+from device.adapters.webrtc.media import LinkMedia
 from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOpened
-from device.ports import EncodedFrame, OpusPacket, Sound, VideoSource
+from device.ports import Sound, VideoSource
 from protocol.candidates import PER_LINK
 from protocol.errors import PeerError
 from protocol.sdp import vet_answer, vet_offer
@@ -32,9 +31,6 @@ CONTROL_PROTOCOL = "doorward.v1"
 
 OPEN_S = 30.0
 """From the offer until `control` is open; nobody may keep an attempt pending for longer (protocol section 8, 9)."""
-
-FLOOR_BPS = 300_000
-"""Below this a picture of a face is of no use, and some encoders hang (100 kbit/s)."""
 
 LAST_WORDS_S = 0.5
 """How long closing waits for the page to acknowledge what was said last."""
@@ -75,13 +71,7 @@ class Link:
         self._candidates = 0
         self._early_candidates: list[str] = []
         self._described = False
-        self._capacity = Capacity(FLOOR_BPS, setup.bitrate_bps)
-        self._on_limit = on_limit
-        self._unwatch: Callable[[], None] | None = None
-        self._unlisten: Callable[[], None] | None = None
-        self._video = PacketTrack("video", setup.video.request_key_frame)
-        self._audio = PacketTrack("audio")
-        self._inlet = SoundInlet(setup.sound.play)
+        self._media = LinkMedia(setup.video, setup.sound, setup.bitrate_bps, on_limit)
         # An empty list: with none at all the library would ask a stranger's public server.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         fence.present(self._connection, setup.certificate)
@@ -89,9 +79,6 @@ class Link:
         self._ice = fence.ice_of(self._sender)
         self._gate = fence.DatagramGate(self._ice, setup.host_addresses)
         self._control = self._add_control()
-        fence.hear_feedback(self._sender, setup.video.request_key_frame, self._hear_bitrate)
-        for transceiver in self._connection.getTransceivers():
-            fence.report_only_news(transceiver.sender)
         fence.guard_identity(self._sender.transport, lambda: self._fingerprint)
         self._connection.on("connectionstatechange", self._state_changed)
         self._deadline = self._loop.call_later(OPEN_S, self.lose, "timeout: not open in time")
@@ -99,13 +86,13 @@ class Link:
     @property
     def limit_bps(self) -> int | None:
         """What the video may take on this link, or None for all it wants."""
-        return self._capacity.limit
+        return self._media.limit_bps
 
     # Making the connection
 
     def _add_media(self) -> RTCRtpSender:
-        video = self._connection.addTransceiver(self._video, direction="sendonly")
-        audio = self._connection.addTransceiver(self._audio, direction="sendrecv")
+        video = self._connection.addTransceiver(self._media.video, direction="sendonly")
+        audio = self._connection.addTransceiver(self._media.audio, direction="sendrecv")
         video.setCodecPreferences(
             [
                 codec
@@ -116,7 +103,7 @@ class Link:
         audio.setCodecPreferences(
             [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
         )
-        fence.take_over_receiving(audio.receiver, self._inlet)
+        self._media.join(video, audio)
         return video.sender
 
     def _add_control(self) -> RTCDataChannel:
@@ -204,45 +191,13 @@ class Link:
             return
         self._control.send(text)
 
-    # Media
-
     def show_video(self, on: bool) -> None:
-        if on and self._unwatch is None and not self._over:
-            self._unwatch = self._setup.video.watch(self._frame)
-        elif not on and self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
-            self._video.clear()
-            self._capacity.reset()
-            self._on_limit()
+        if not self._over:
+            self._media.show_video(on)
 
     def talk(self, on: bool) -> None:
-        if on and self._unlisten is None and not self._over:
-            self._inlet.listen(True)
-            self._unlisten = self._setup.sound.listen(self._sound)
-        elif not on and self._unlisten is not None:
-            self._unlisten()
-            self._unlisten = None
-            self._inlet.listen(False)
-            self._audio.clear()
-
-    def _frame(self, frame: EncodedFrame) -> None:
-        if self._unwatch is None:
-            return  # under way when the view ended
-        if fence.backlog(self._ice) > fence.WRITE_BACKLOG:
-            self._video.flush()
-        else:
-            self._video.put(frame.data, frame.pts, frame.key)
-            self._capacity.sent(len(frame.data), self._loop.time())
-
-    def _hear_bitrate(self, bitrate_bps: int) -> None:
-        if self._unwatch is not None:
-            self._capacity.reported(bitrate_bps, self._loop.time())
-            self._on_limit()
-
-    def _sound(self, packet: OpusPacket) -> None:
-        if self._unlisten is not None and fence.backlog(self._ice) <= fence.WRITE_BACKLOG:
-            self._audio.put(packet.data, packet.pts)
+        if not self._over:
+            self._media.talk(on)
 
     # Ending
 

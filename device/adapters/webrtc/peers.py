@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from device.adapters.webrtc.description import BASELINE
 from device.adapters.webrtc.fence import DeviceCertificate
-from device.adapters.webrtc.link import FLOOR_BPS, Link, LinkSetup
+from device.adapters.webrtc.link import Link, LinkSetup
+from device.adapters.webrtc.media import FLOOR_BPS
 from device.core.events import Event
 from device.ports import Sound, VideoSource
 from protocol.candidates import Candidate
@@ -16,6 +18,9 @@ from protocol.messages import IceServer
 
 WORTH_TELLING = 0.1
 """Changes of the bitrate smaller than this part of it are not passed on."""
+
+
+log = structlog.get_logger()
 
 
 class AiortcPeers:
@@ -46,6 +51,9 @@ class AiortcPeers:
         self._closing: set[asyncio.Task[None]] = set()
 
     def open_link(self, link: str, ice_servers: Sequence[IceServer]) -> None:
+        """Offers host candidates alone: `ice_servers` are not asked yet, and that is logged."""
+        if ice_servers:
+            log.warning("ice-servers-not-asked", link=link, count=len(ice_servers))
         self._links[link] = Link(link, self._setup, self._fit_bitrate)
         self._links[link].offer()
 
