@@ -197,6 +197,7 @@ class _Microphone(_Direction):
         super().__init__(line, post)
         self._sinks: list[Sink] = []
         self._ready: deque[OpusPacket] = deque(maxlen=QUEUE_BLOCKS)
+        self._delivering = False
         self._encoder = OpusEncoder()
         self._pts = 0
 
@@ -232,13 +233,19 @@ class _Microphone(_Direction):
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        self._ready.append(packet)
+        with self._changed:
+            self._ready.append(packet)
+            if self._delivering:
+                return
+            self._delivering = True
         loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         """On the event loop."""
-        while self._ready:
-            packet = self._ready.popleft()
+        with self._changed:
+            ready, self._delivering = tuple(self._ready), False
+            self._ready.clear()
+        for packet in ready:
             for sink in tuple(self._sinks):
                 sink(packet)
 

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 from device.core.events import Event, HardwareFault
@@ -39,8 +38,9 @@ class PatternCamera:
         self._key_wanted = False
         self._hurry = False
         self._wanted_bps: int | None = None
-        self._ready: deque[tuple[list[Sink], EncodedFrame]] = deque()
+        self._ready: list[tuple[list[Sink], EncodedFrame]] = []
         self._torn = False
+        self._delivering = False
         self._closing = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -130,22 +130,26 @@ class PatternCamera:
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        if self._torn and not frame.key:
-            return
-        if len(self._ready) >= PENDING_FRAMES:
-            self._ready.clear()
-            self._torn = True
-            self.request_key_frame()
-            return
-        self._torn = False
-        self._ready.append((sinks, frame))
+        with self._changed:
+            if self._torn and not frame.key:
+                return
+            self._torn = len(self._ready) >= PENDING_FRAMES
+            if self._torn:
+                self._ready.clear()
+                self._key_wanted = True
+                return
+            self._ready.append((sinks, frame))
+            if self._delivering:
+                return
+            self._delivering = True
         loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        """On the event loop; there may be nothing left to deliver."""
-        if not self._ready:
-            return
-        sinks, frame = self._ready.popleft()
-        for sink in sinks:
-            if sink in self._sinks:
-                sink(frame)
+        """On the event loop."""
+        with self._changed:
+            ready, self._delivering = tuple(self._ready), False
+            self._ready.clear()
+        for sinks, frame in ready:
+            for sink in sinks:
+                if sink in self._sinks:
+                    sink(frame)

@@ -289,4 +289,5 @@ def decode(frames: list[EncodedFrame]) -> list[Any]:
         packet = av.Packet(frame.data)
         packet.pts = frame.pts
         pictures += decoder.decode(packet)
-    return pictures + decoder.decode(None)
+    pictures += decoder.decode(None)
+    return pictures
