@@ -6,7 +6,7 @@ also `{"do": "edge", "button": ID, "pressed": true}` and `{"do": "pins"}`.
 
 import asyncio
 import json
-import os
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,15 +28,16 @@ class ControlSocket:
         self._handle = handle
 
     async def run(self) -> None:
-        """Listen until cancelled; the socket is 0600 from the moment it exists."""
-        before = os.umask(0o177)
+        """Listen until cancelled; only the socket's owner can ever connect (0600 before it listens)."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path.unlink(missing_ok=True)
-            server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE)
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)  # not by umask, which is the whole process's: other threads make files meanwhile
         except OSError as error:
+            listener.close()
             raise ConfigError(f"control_socket: {self._path}: {error.strerror}; name one that can be made") from error
-        finally:
-            os.umask(before)
+        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE)
         try:
             async with server:
                 await server.serve_forever()
