@@ -18,6 +18,8 @@ from tests.harness.processes import Line
 
 KEYS = "Enter presses the button, q quits."
 
+BLACK_ON_WHITE, PLAIN = "\x1b[38;5;16;48;5;231m", "\x1b[0m"
+
 WORDS: Mapping[str, str] = {
     "ringing": "the bell rings; people who see it: {linked}, people without an open page: {absent}",
     "pressed-while-busy": "pressed again during a call: the visitor hears the busy tone",
@@ -96,9 +98,9 @@ def _qr(link: str) -> str:
     if sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns < width:
         return f"(The QR code of the address needs a terminal {width} columns wide.)\n"
     rows += [[0] * width] * (len(rows) % 2)
-    halves = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    halves = {(0, 0): " ", (0, 1): "▄", (1, 0): "▀", (1, 1): "█"}
     return "".join(
-        "".join(halves[upper, lower] for upper, lower in zip(rows[i], rows[i + 1], strict=True)) + "\n"
+        f"{BLACK_ON_WHITE}{''.join(halves[pair] for pair in zip(rows[i], rows[i + 1], strict=True))}{PLAIN}\n"
         for i in range(0, len(rows), 2)
     )
 
