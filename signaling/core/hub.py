@@ -237,12 +237,12 @@ class Hub:
             named = person in self._named_by(device)
             if person.session in before or named:
                 effects.append(Send(person.connection, RosterMessage(jws=signed.jws)))
-            if not self._devices_of(person):
-                effects += self._end_session(person, "roster")
-            elif named and person.session not in before:
+            if named and person.session not in before:
                 effects += self._to_device(person, device, Arrived(session=person.session, answerer=person.answerer))
             elif not named and person.session in before and device in self._devices:
                 effects.append(Send(self._devices[device][0], Left(session=person.session)))
+            if not self._devices_of(person):
+                effects += self._end_session(person, "roster")
         return [*effects, Note("info", "roster", {"device": device, "serial": signed.roster.serial})]
 
     def serial(self, device: str) -> SignedRoster | None:
