@@ -50,7 +50,8 @@ export class Session {
     clearTimeout(this.timer);
     if (this.socket) return;
     this.welcomed = false;
-    this.hears.onState("connecting");
+    // A retry is not worth a word until it succeeds.
+    if (this.attempt === 0) this.hears.onState("connecting");
     let socket;
     try {
       socket = new WebSocket(this.known.signaling, "doorward.v1");
@@ -132,6 +133,7 @@ export class Session {
     this.socket = null;
     this.welcomed = false;
     if (replaced) {
+      this.attempt = 0;
       this.timer = undefined;
       this.hears.onState("replaced");
       return;
