@@ -334,8 +334,9 @@ class Daemon:
                 known = ", ".join(self._config.button)
                 raise PeerError(f"there is no button {button!r}; there are: {known}")
             case {"do": "edge", "button": str(button), "pressed": bool(pressed)} if self._simulated():
+                at = time.time()
                 self._panel.press_edge(button, pressed)
-                return {}
+                return {"at": at}
             case {"do": "pins"} if self._simulated():
                 return {"pins": self._panel.levels()}
         raise PeerError(f"cannot do {request.get('do')!r}")
