@@ -10,7 +10,7 @@ from pathlib import Path
 from device.adapters.store import FileStore
 from device.adapters.wss import probe, tls_context
 from device.config import Config, load_config
-from device.core.events import Event
+from device.core.events import Event, HardwareFault
 from device.identity import DeviceIdentity, load_identity
 from device.wiring import build_panel, build_sound, build_video
 from protocol.certificates import days_left
@@ -120,9 +120,10 @@ async def _server(identity: DeviceIdentity) -> Result:
 
 
 async def _hardware(config: Config) -> list[Result]:
-    panel = build_panel(config, _ignore)
-    sound = await asyncio.to_thread(build_sound, config, _ignore)
-    video = await asyncio.to_thread(build_video, config, "check", _ignore)
+    posted: list[Event] = []
+    panel = build_panel(config, posted.append)
+    sound = await asyncio.to_thread(build_sound, config, posted.append)
+    video = await asyncio.to_thread(build_video, config, "check", posted.append)
     rows: list[tuple[str, str, Callable[[], None], Callable[[], None], str]] = [
         ("panel", f"{len(config.button)} buttons, {len(config.door)} doors ({config.gpio.pins})", panel.open,
          panel.close, "stop the running daemon, or correct the pins"),
@@ -131,18 +132,19 @@ async def _hardware(config: Config) -> list[Result]:
         ("camera", f"{config.video.source}, {config.video.width}×{config.video.height}", video.open, video.close,
          "check the camera's cable and [video]"),
     ]  # fmt: skip
-    return [_tried(what, seen, remedy, opened, closed) for what, seen, opened, closed, remedy in rows]
+    return [_tried(what, seen, remedy, opened, closed, posted) for what, seen, opened, closed, remedy in rows]
 
 
-def _tried(what: str, seen: str, remedy: str, open_it: Callable[[], None], close_it: Callable[[], None]) -> Result:
+def _tried(
+    what: str, seen: str, remedy: str, open_it: Callable[[], None], close_it: Callable[[], None], posted: list[Event]
+) -> Result:
+    """What fails says so with an exception, or, where it is tried again by itself, with a fault."""
+    posted.clear()
     try:
         open_it()
     except DoorwardError as error:
         return Result(what, False, str(error), remedy)
     finally:
         close_it()
-    return Result(what, True, seen)
-
-
-def _ignore(_: Event) -> None:
-    """Nobody listens to a panel that is only tried."""
+    faults = [event.detail for event in posted if isinstance(event, HardwareFault)]
+    return Result(what, False, "; ".join(faults), remedy) if faults else Result(what, True, seen)
