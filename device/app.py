@@ -25,11 +25,11 @@ from device.core.authority import Authority
 from device.core.events import Event, HardwareBack, HardwareFault, Pressed, SignalingUp, Tick, Warned
 from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
+from device.dates import Dates
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, load_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.wiring import build_panel, build_peers, build_sound, build_video
-from protocol.certificates import days_left
 from protocol.codec import encode
 from protocol.errors import DoorwardError, PeerError
 from protocol.ids import new_token
@@ -41,12 +41,7 @@ INBOX = 4096
 
 SAVE_TIME_S = 3600
 JUDGE_S = 60
-WARN_DAYS = 90
-CLOCK_BEHIND_S = 300
-"""A system clock that is this far behind a time once known is wrong."""
-
 WARM_UP_S = 10.0
-
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -95,6 +90,7 @@ class Daemon:
             identity.site, identity.device, identity.roster_key, identity.fingerprint, self._clock.now
         )
         self._load_rosters()
+        self._dates = Dates(identity.certificate, self._clock, self._post)
         self._station = Station(
             self._authority,
             CallRules(
@@ -126,7 +122,7 @@ class Daemon:
         self._post(Tick())
         log.info("armed", after_s=self._age())
         try:
-            self._judge_dates()
+            self._dates.judge()
             video, sound, peers = await asyncio.to_thread(self._build_media)
             self._video, self._sound, self._peers = video, sound, peers
             self._attempt("loudspeaker", sound.open)
@@ -297,29 +293,12 @@ class Daemon:
         )
         return sign_accepted(accepted, self._identity.key)
 
-    def _judge_dates(self) -> None:
-        """Whether the certificate is still good, and whether the system's clock can be right at all."""
-        certificate = self._identity.certificate
-        now = self._clock.now().utc
-        left = days_left(certificate, now)
-        known = max(certificate.not_valid_before_utc.timestamp(), now - CLOCK_BEHIND_S)
-        for what, wrong in (("certificate", left < 0), ("clock", time.time() < known)):
-            if wrong and what not in self._failed:
-                self._failed.add(what)
-                log.warning("fault", what=what, certificate_days_left=round(left, 1))
-            elif not wrong:
-                self._failed.discard(what)
-            self._post(Warned(what, wrong))
-
     async def _watch_dates(self) -> None:
-        """Judge the dates every minute; keep the time every hour, and warn of a certificate that ends soon."""
+        """Judge the dates every minute; keep the time every hour."""
         while True:
             await self._store_now(self._store.save_time, self._clock.now().utc)
-            left = days_left(self._identity.certificate, self._clock.now().utc)
-            if left < WARN_DAYS:
-                log.warning("certificate-expires", days_left=round(left, 1))
             for _ in range(SAVE_TIME_S // JUDGE_S):
-                self._judge_dates()
+                self._dates.judge()
                 await asyncio.sleep(JUDGE_S)
 
     def _control(self, request: Request) -> dict[str, object]:
