@@ -1,0 +1,247 @@
+"""Removes each security check in turn, in a copy of the tree, and says which test notices.
+
+`python -m tests.mutations [words]` runs all, or those whose name contains one of the words. Exit code 1 if a check
+can be removed and no test fails.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("protocol", "device", "signaling", "provisioning", "tests", "pyproject.toml")
+
+SERVERS = "tests/integration/test_device_refuses_servers.py"
+DEVICES = "tests/integration/test_server_refuses_devices.py"
+PEOPLE = "tests/integration/test_server_people.py"
+LINKS = "tests/unit/test_links.py"
+DOCUMENTS = "tests/unit/test_documents.py"
+SDP = "tests/unit/test_sdp.py"
+HUB = "tests/unit/test_signaling_hub.py"
+
+WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
+CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/authority.py", "device/core/links.py"
+JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`old`, which stands in `path` exactly once, becomes `new`; one of `tests` must then fail."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _m(name: str, path: str, old: str, new: str, *tests: str) -> Mutation:
+    return Mutation(name, path, old, new, tests)
+
+
+def _proof(member: str) -> Mutation:
+    check = "if getattr(proof, member) != value:"
+    weak = f'if member != "{member}" and getattr(proof, member) != value:'
+    return _m(f"proof: {member}", AUTHORITY, check, weak, LINKS)
+
+
+def _hello(member: str) -> Mutation:
+    index = ("link", "site", "device", "answerer").index(member)
+    ours = ("name", "ours.site", "ours.device", "ours.answerer")[index]
+    return _m(f"hello: {member}", LINKS_CODE, f"message.{member}" + (")" if index == 3 else ","),
+              ours + (")" if index == 3 else ","), LINKS)  # fmt: skip
+
+
+MUTATIONS = (
+    # The device and its server
+    _m("device: site CA only", WSS, "context.load_verify_locations(cadata=ca_pem)",
+       "context.load_verify_locations(cadata=ca_pem)\n        context.set_default_verify_paths()", SERVERS),
+    _m("device: chain and dates", WSS, "context.hostname_checks_common_name = False",
+       "context.hostname_checks_common_name = False\n    context.check_hostname = False\n"
+       "    context.verify_mode = ssl.CERT_NONE", SERVERS),
+    _m("device: host name", WSS, "context.hostname_checks_common_name = False",
+       "context.hostname_checks_common_name = False\n    context.check_hostname = False", SERVERS),
+    _m("device: common name never matched", WSS, "context.hostname_checks_common_name = False",
+       "context.hostname_checks_common_name = True", SERVERS),
+    _m("device: TLS 1.3 only", WSS, "minimum_version = ssl.TLSVersion.TLSv1_3",
+       "minimum_version = ssl.TLSVersion.TLSv1_2", SERVERS),
+    _m("device: server certificate's contents", WSS,
+       "check_server_certificate(x509.load_der_x509_certificate(der))",
+       "x509.load_der_x509_certificate(der)", SERVERS),
+    _m("device: check asks likewise", WSS, '_check_server(writer.get_extra_info("ssl_object"))',
+       "pass", SERVERS),
+    _m("device: no urn:doorward in a server", CERTIFICATES, "name.value.lower().startswith(URN)", "False", SERVERS),
+    _m("device: subprotocol", WSS, "if connection.subprotocol != SUBPROTOCOL:", "if False:", SERVERS),
+    _m("device: hint at the clock", WSS,
+       "hint = CLOCK_HINT if error.verify_code in (9, 10) else \"\"  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED",
+       'hint = ""', SERVERS),
+    _m("leaf: not a CA (server)", CERTIFICATES, "if constraints.ca:", "if False:", SERVERS),
+    _m("leaf: purpose (server)", CERTIFICATES, "if list(granted) != list(usages):", "if False:", SERVERS),
+    # The server and devices
+    _m("leaf: not a CA (device)", CERTIFICATES, "if constraints.ca:", "if False:", DEVICES),
+    _m("leaf: purpose (device)", CERTIFICATES, "if list(granted) != list(usages):", "if False:", DEVICES),
+    _m("server: certificate required", TLS, "ssl.CERT_REQUIRED", "ssl.CERT_OPTIONAL", DEVICES),
+    _m("server: certificate asked for", TLS, "ssl.CERT_REQUIRED", "ssl.CERT_NONE", DEVICES),
+    _m("server: TLS 1.3 only", TLS, "minimum_version = ssl.TLSVersion.TLSv1_3",
+       "minimum_version = ssl.TLSVersion.TLSv1_2", DEVICES),
+    _m("server: device, not operator", CERTIFICATES, "if identity.device is None:",
+       "if False:", DEVICES),
+    _m("server: exactly one name", CERTIFICATES, "if len(names) != 1 or not isinstance(",
+       "if not names or not isinstance(", DEVICES),
+    _m("server: P-256", CERTIFICATES,
+       "if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):",
+       "if False:", DEVICES),
+    _m("server: common name is the id", CERTIFICATES, "if common != [identity.device]:", "if False:", DEVICES),
+    _m("server: this site", HUB_CODE, "identity.site != self._site or ", "", DEVICES),
+    _m("server: fingerprint on the roster", HUB_CODE,
+       "if signed is not None and fingerprint not in signed.roster.fingerprints:", "if False:", DEVICES),
+    _m("server: removal drops the connection", HUB_CODE,
+       "if fingerprint not in signed.roster.fingerprints:\n                effects +=",
+       "if False:\n                effects +=", DEVICES),
+    _m("server: the newer connection counts", HUB_CODE, "if older is not None:", "if False:", DEVICES),
+    _m("server: a replaced connection has no say", HUB_CODE,
+       "return []  # a connection that was replaced has no say", "pass", HUB),
+    _m("server: serials never fall", "signaling/adapters/store.py", "admit(signed, held)", "pass", DEVICES),
+    _m("server: subprotocol", SERVER_WSS, "if SUBPROTOCOL not in offered:", "if False:", DEVICES),
+    # The server and people
+    _m("login: nonce", HUB_CODE, "if nonce is None or login.nonce != nonce:", "if False:", PEOPLE),
+    _m("login: nonce used once", HUB_CODE,
+       "nonce = self._nonces.pop(connection, None)  # used once", "nonce = self._nonces.get(connection)  # used once",
+       HUB),
+    _m("login: site", HUB_CODE, "if login.site != self._site:", "if False:", PEOPLE),
+    _m("login: host", HUB_CODE, "if login.host not in self._hosts:", "if False:", PEOPLE),
+    _m("login: key on a roster", HUB_CODE,
+       "if not any(signed.roster.answerer_has(login.answerer, key) for signed in self._rosters.values()):",
+       "if False:", PEOPLE),
+    _m("people: login first", HUB_CODE, 'return [Drop(connection, 1008, "log in first")]',
+       "return []", PEOPLE),
+    _m("people: login in time", SERVER_WSS, 'self._drop(connection, 1008, "login took too long")', "pass", PEOPLE),
+    _m("people: origin", SERVER_WSS, 'if request.headers.get("Origin") not in self._origins:', "if False:", PEOPLE),
+    _m("people: message size", SERVER_WSS, "max_msg_size=MESSAGE_LIMIT", "max_msg_size=0", PEOPLE),
+    _m("people: messages a second", SERVER_WSS, "if not connection.bucket.take(time.monotonic()):",
+       "if False:", PEOPLE),
+    _m("people: connections a second", SERVER_WSS,
+       'if not self._addresses.allow(request.remote or "", time.monotonic()):', "if False:", PEOPLE),
+    _m("people: second offence", SERVER_WSS, "if connection.offences.one_too_many(time.monotonic()):",
+       "if False:", PEOPLE),
+    _m("people: four sessions", HUB_CODE, "if len(mine) >= SESSIONS_PER_ANSWERER:", "if False:", PEOPLE),
+    _m("isolation: to a device", HUB_CODE, "if current is None or not self._knows(device, person):",
+       "if current is None:", PEOPLE),
+    _m("isolation: to a person", HUB_CODE, "return [person for person in self._people.values() if "
+       "self._knows(device, person)]", "return list(self._people.values())", PEOPLE),
+    _m("isolation: by key, not name", HUB_CODE, "signed.roster.answerer_has(person.answerer, person.key)",
+       "person.answerer in signed.roster.answerers", HUB),
+    _m("page: stays in its folder", "signaling/adapters/page.py",
+       "not path.is_relative_to(FOLDER) or path.suffix not in TYPES or ",
+       "", PEOPLE),
+    # Proofs and hellos
+    *[_proof(member) for member in ("site", "device", "answerer", "link", "device_fingerprint", "fingerprint",
+                                    "offer", "answer")],
+    _m("proof: key on the roster", AUTHORITY, "if roster is None or not roster.answerer_has(answerer, key):",
+       "if roster is None:", LINKS),
+    _m("proof: once, for an open offer", LINKS_CODE,
+       'link.session != answer.session or link.stage != "offered":', "link.session != answer.session:", LINKS),
+    _m("proof: of that session", LINKS_CODE, "link is None or link.session != answer.session or ",
+       "link is None or ", LINKS),
+    _m("answer: vetted", AUTHORITY, "vetted = vet_answer(answer.sdp)",
+       'vetted = Vetted(answer.sdp, proof.fingerprint)', LINKS),
+    *[_hello(member) for member in ("link", "site", "device", "answerer")],
+    _m("hello: comes first", LINKS_CODE, "if not isinstance(message, Hello):", "if False:", LINKS),
+    _m("hello: still on the roster", LINKS_CODE, "if not self._authority.stands(link.answerer, link.key, now):",
+       "if False:", LINKS),
+    _m("command: counts up", LINKS_CODE, "if number != link.last_id + 1:", "if False:", LINKS),
+    _m("roster: judged anew", LINKS_CODE, "            if not known:\n", "            if False:\n", LINKS),
+    _m("roster: authority is the key", ROSTER, "return entry is not None and key in entry.keys",
+       "return entry is not None", LINKS),
+    # Rosters
+    _m("roster: signature's key", JWS, "if header.kid != thumbprint(jwk):", "if False:", DOCUMENTS, LINKS),
+    _m("roster: signature", JWS, "return jws.deserialize_compact(token, key, algorithms=[\"ES256\"]).payload",
+       'return unb64url(token.split(".")[1])', DOCUMENTS),
+    _m("jws: typ", JWS, "if header.typ != typ:", "if False:", DOCUMENTS),
+    _m("roster: site", ROSTER, "if roster.site != site:", "if False:", DOCUMENTS),
+    _m("roster: device", ROSTER, "if device is not None and roster.device != device:", "if False:", DOCUMENTS),
+    _m("roster: older serial", ROSTER, "if new.roster.serial < held.serial:", "if False:", DOCUMENTS),
+    _m("roster: same serial, other bytes", ROSTER, "if new.digest != held.digest:", "if False:", DOCUMENTS),
+    _m("roster: a key under two people", ROSTER, "if len(set(keys)) != len(keys):", "if False:", DOCUMENTS),
+    _m("roster: rings of nobody", ROSTER, "if answerer not in roster.answerers:", "if False:", DOCUMENTS),
+    _m("roster: expiry", AUTHORITY, "if self._signed is None or now.utc >= self._signed.roster.expires:",
+       "if self._signed is None:", LINKS),
+    _m("roster: this device stands on it", AUTHORITY,
+       "return self._signed.roster if self._fingerprint in self._signed.roster.fingerprints else None",
+       "return self._signed.roster", LINKS),
+    # Fingerprints in descriptions
+    _m("sdp: missing fingerprint", SDP_CODE,
+       'if part is not session and not values and not session.values("fingerprint"):', "if False:", SDP),
+    _m("sdp: additional fingerprint", SDP_CODE, "if len(values) > 1:", "if False:", SDP),
+    _m("sdp: weaker fingerprint", SDP_CODE, "            if match is None:\n                raise PeerError(f\"sdp: "
+       "{part.kind}: a fingerprint that is not SHA-256\", \"fingerprint\")\n", "            if match is None:\n"
+       "                continue\n", SDP),
+    _m("sdp: one for all", SDP_CODE, "if len(found) != 1:", "if not found:", SDP),
+    _m("sdp: three sections", SDP_CODE, "if [section.kind for section in sections] != list(_PROTOCOLS):",
+       "if False:", SDP),
+    _m("sdp: one bundle", SDP_CODE, 'if session.values("group") != ["BUNDLE " + " ".join(mids)]:', "if False:", SDP),
+    _m("sdp: setup", SDP_CODE, "if values != [expected]:", "if False:", SDP),
+)  # fmt: skip
+
+
+def copy_tree(target: Path) -> None:
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        else:
+            shutil.copy2(source, target / name)
+
+
+def caught_by(mutation: Mutation, tree: Path) -> str | None:
+    """The first test that failed with the check removed; None if all passed."""
+    path = tree / mutation.path
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutation.old) != 1:
+        raise LookupError(f"{mutation.name}: its text stands {text.count(mutation.old)} times in {mutation.path}")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(text, encoding="utf-8")
+    failed = re.search(r"^FAILED \S*?([\w.]+::.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    if done.returncode == 0:
+        return None
+    if done.returncode != 1 or failed is None:  # a mutation that does not even load proves nothing
+        raise LookupError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}")
+    return failed[1]
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    survived = 0
+    with tempfile.TemporaryDirectory(prefix="doorward-mutations-") as folder:
+        tree = Path(folder)
+        copy_tree(tree)
+        for mutation in chosen:
+            try:
+                test = caught_by(mutation, tree)
+            except LookupError as error:
+                test = None
+                print(error)
+            survived += test is None
+            print(f"| {mutation.name} | {test or '**nothing: it survived**'} |", flush=True)
+    print(f"{len(chosen)} checks removed one by one, {len(chosen) - survived} noticed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
