@@ -4,6 +4,7 @@ Every certificate passes `VERIFY_X509_STRICT` (RFC 5280): key identifiers, criti
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from protocol.certificates import device_urn
+from protocol.errors import ConfigError
 from protocol.keys import PrivateKey, PublicKey, new_key
 
 CA_DAYS = 20 * 365
 DEVICE_DAYS = 10 * 365
 SERVER_DAYS = 397
 """Browsers refuse server certificates that live longer than 398 days."""
+
+DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+"""RFC 1123 section 2.1; in lower case, as a login's `host` is compared (protocol section 8, rule 14)."""
 
 BACKDATED = timedelta(hours=1)
 """A device's clock may be a little behind the operator's."""
@@ -58,8 +63,20 @@ def issue_device(
 def issue_server(
     authority: Authority, hosts: Sequence[str], key: PublicKey, now: datetime, days: int = SERVER_DAYS
 ) -> x509.Certificate:
-    """A server's certificate for DNS names and IP addresses."""
-    return _issue(authority, hosts[0], key, [_host(host) for host in hosts], ExtendedKeyUsageOID.SERVER_AUTH, now, days)
+    """A server's certificate for DNS names and IP addresses; ConfigError names one that is neither."""
+    return _issue(
+        authority, hosts[0], key, [host_name(host) for host in hosts], ExtendedKeyUsageOID.SERVER_AUTH, now, days
+    )
+
+
+def host_name(host: str) -> x509.GeneralName:
+    """The subject alternative name of a server's host; ConfigError if it is none."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        if DNS_NAME.fullmatch(host) is None:
+            raise ConfigError(f"host {host!r}: neither an IP address nor a lower-case DNS name") from None
+        return x509.DNSName(host)
 
 
 def pem(certificate: x509.Certificate) -> str:
@@ -103,13 +120,6 @@ def _builder(name: x509.Name, key: PublicKey, now: datetime, days: int) -> x509.
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
 
 
 def _usage(*, sign_certificates: bool) -> x509.KeyUsage:

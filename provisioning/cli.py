@@ -9,6 +9,8 @@ import click
 from protocol.errors import DoorwardError
 from provisioning.site import DevicePlan, Site, SitePlan, take_up_site
 
+PORT = click.IntRange(1, 65535)
+
 DEMO_DEVICE = "front-door"
 DEMO_BUTTON = "flat-1"
 DEMO_DOOR = "main"
@@ -25,8 +27,8 @@ def main() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--host", "hosts", multiple=True, default=["localhost"], show_default=True, help="The server's names.")
 @click.option("--listen", multiple=True, default=["127.0.0.1"], show_default=True, help="Addresses it listens on.")
-@click.option("--people-port", default=8443, show_default=True, help="Where the page is.")
-@click.option("--devices-port", default=8444, show_default=True, help="Where devices connect.")
+@click.option("--people-port", type=PORT, default=8443, show_default=True, help="Where the page is.")
+@click.option("--devices-port", type=PORT, default=8444, show_default=True, help="Where devices connect.")
 def demo_site(
     folder: Path, hosts: tuple[str, ...], listen: tuple[str, ...], people_port: int, devices_port: int
 ) -> None:

@@ -25,7 +25,7 @@ from protocol.keys import (
 )
 from protocol.messages import May
 from protocol.roster import Answerer, Button, Door, Roster, sign_roster, verify_roster
-from provisioning.authority import Authority, issue_device, issue_server, new_authority, pem
+from provisioning.authority import Authority, host_name, issue_device, issue_server, new_authority, pem
 from provisioning.files import write_file
 from provisioning.invitation import invitation_link
 
@@ -102,6 +102,7 @@ def make_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> Site
     """Make the site in a new `folder`; ConfigError if there is something in it already."""
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: is not empty; choose another folder, or remove it")
+    _check(plan)
     now = now or datetime.now(UTC)
     for part in ("devices", "people", "server/state/rosters"):
         (folder / part).mkdir(mode=0o700, parents=True)
@@ -128,8 +129,9 @@ def take_up_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> S
     """
     if not folder.exists() or not any(folder.iterdir()):
         return make_site(folder, plan, now)
+    _check(plan)
     try:
-        kept = decode((folder / PLAN).read_bytes(), SitePlan)
+        kept = _read_plan(folder / PLAN)
         ca = load_certificates((folder / "ca.pem").read_bytes(), f"{folder}/ca.pem")[0]
         authority = Authority(_read_key(folder / "ca-key.pem"), ca)
         roster_key = _read_key(folder / "roster-key.pem")
@@ -192,6 +194,19 @@ def _issue_device(
     )
     write_file(site.identity(device) / "bundle.json", encode(bundle))
     return roster
+
+
+def _check(plan: SitePlan) -> None:
+    """ConfigError before anything is written."""
+    for host in plan.hosts:
+        host_name(host)
+
+
+def _read_plan(path: Path) -> SitePlan:
+    try:
+        return decode(path.read_bytes(), SitePlan)
+    except PeerError as error:
+        raise PeerError(f"{path.name}: {error}") from error
 
 
 def _newest_serial(folder: Path, plan: SitePlan, roster_key: PrivateKey) -> int:
