@@ -38,13 +38,13 @@ def test_ring_see_talk_open(make_world: MakeWorld, make_person: MakePerson, puls
     alice.page.screenshot(path=PICTURE)
 
     # Talks: what the street says is heard in the page, what the page says is heard at the door.
-    street = pulse.say(write_tone(tmp_path / "street.wav", STREET_HZ, 12))
+    street = pulse.say(write_tone(tmp_path / "street.wav", STREET_HZ, 60))
     try:
         with pulse.record_speaker(tmp_path / "speaker.raw"):
             alice.click("answer")
             alice.wait_for_phase("talking")
             energy = alice.stats()["audioIn"]
-            heard = alice.listen(STREET_HZ)
+            heard = alice.listen_for(STREET_HZ)
             wait_until("energy from the street", lambda: alice.stats()["audioIn"] > energy + 0.001)
     finally:
         street.terminate()

@@ -108,6 +108,14 @@ class Person:
         heard: dict[str, float] = self.page.evaluate(_LISTEN, hz)
         return heard
 
+    def listen_for(self, hz: float, tries: int = 4) -> dict[str, float]:
+        """`listen`, until `hz` is what is loudest; what was heard last if it never is."""
+        heard = self.listen(hz)
+        while abs(heard["hz"] - hz) > 30 and tries > 1:
+            tries -= 1
+            heard = self.listen(hz)
+        return heard
+
     def luma(self) -> Any:
         """The picture now shown, as grey rows: what a person sees."""
         return self.page.evaluate(
