@@ -15,11 +15,15 @@ from typing import Any
 import pytest
 from aioice import Candidate, ice, stun
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCDtlsTransport, State
-from aiortc.rtcsctptransport import RTCSctpTransport
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, DataChunk, RTCSctpTransport
+from aiortc.rtp import HeaderExtensions, unpack_header_extensions
 from OpenSSL import SSL
 
 from device.adapters.webrtc import fence
+from protocol.sdp import MID
 from tests.integration.calls import new_identity
 
 PACKAGE = pathlib.Path(fence.__file__).parent
@@ -36,7 +40,7 @@ NAMES = {
     RTCSctpTransport: {
         "_advertised_rwnd", "_data_channel_queue", "_outbound_queue", "_receive_data_chunk", "_sent_queue",
     },
-    RTCRtpSender: {"_handle_rtcp_packet", "_send_rtcp"},
+    RTCRtpSender: {"_RTCRtpSender__rtp_header_extensions_map", "_handle_rtcp_packet", "_send_rtcp"},
     RTCRtpReceiver: {"_RTCRtpReceiver__jitter_buffer"},
 }  # fmt: skip
 """Also what is not underlined but undocumented."""
@@ -199,6 +203,12 @@ async def test_data_of_an_address_whose_check_failed_is_forgotten(gated: _Gated)
     assert (gated.queued, gated.gate._held) == (0, {})
 
 
+async def test_data_that_did_not_pass_the_guard_is_dropped(gated: _Gated) -> None:
+    """What arrives between the making of a socket and its guard, or what the library takes for data itself."""
+    gated.connection.data_received(DTLS, 1)
+    assert (gated.queued, gated.gate.dropped) == (0, 1)
+
+
 async def test_addresses_that_may_wait_are_few(gated: _Gated) -> None:
     for port in range(6000, 6000 + 3 * fence.HELD_ADDRESSES):
         peer = Candidate("1", 1, "udp", 1, "192.0.2.7", port, "host")
@@ -238,6 +248,36 @@ async def test_a_replayed_check_makes_a_bounded_number_of_pairs(gated: _Gated) -
     await asyncio.wait(tasks)
 
 
+def _chunk(stream: int, number: int, size: int) -> DataChunk:
+    """The piece `number` of a message that never ends."""
+    chunk = DataChunk(flags=SCTP_DATA_FIRST_FRAG if number == 0 else 0)
+    chunk.stream_id, chunk.tsn, chunk.user_data = stream, number, bytes(size)
+    return chunk
+
+
+async def test_a_message_without_end_is_bounded(parts: dict[type, Any]) -> None:
+    transport = parts[RTCSctpTransport]
+    channel = RTCDataChannel(transport, RTCDataChannelParameters(id=1), send_open=False)
+    refused: list[str] = []
+    fence.guard_control(transport, channel, refused.append)
+    transport._last_received_tsn = 2**32 - 1
+    for number in range(100):
+        await transport._receive_data_chunk(_chunk(1, number, 1000))
+    kept = sum(len(chunk.user_data) for chunk in transport._inbound_streams[1].reassembly)
+    assert kept == fence.UNASSEMBLED // 1000 * 1000
+    assert len(refused) == 100 - kept // 1000
+
+
+async def test_pieces_for_another_channel_are_not_kept(parts: dict[type, Any]) -> None:
+    transport = parts[RTCSctpTransport]
+    channel = RTCDataChannel(transport, RTCDataChannelParameters(id=1), send_open=False)
+    refused: list[str] = []
+    fence.guard_control(transport, channel, refused.append)
+    await transport._receive_data_chunk(_chunk(0, 0, 10))
+    assert refused == ["a second data channel"]
+    assert transport._inbound_streams == {}
+
+
 async def test_the_fingerprint_is_compared_before_keys_are_derived(parts: dict[type, Any]) -> None:
     transport = parts[RTCDtlsTransport]
     fence.replace(transport, "_validate_peer_identity", lambda _: None)
@@ -246,3 +286,12 @@ async def test_the_fingerprint_is_compared_before_keys_are_derived(parts: dict[t
     assert transport._state is State.FAILED
     source = inspect.getsource(RTCDtlsTransport.start)
     assert source.index("_validate_peer_identity") < source.index("_setup_srtp")
+
+
+def test_video_packets_ask_to_be_shown_at_once() -> None:
+    """Playout delay 0/0: three bytes, twelve bits each; the library's own extensions stay as they are."""
+    extensions = fence._ShownAtOnce(12)
+    extensions.configure(RTCRtpParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(id=1, uri=MID)]))
+    for _ in range(2):
+        written = unpack_header_extensions(*extensions.set(HeaderExtensions(mid="0")))
+        assert written == [(1, b"0"), (12, b"\x00\x00\x00")]

@@ -201,6 +201,12 @@ async def test_a_second_fingerprint_hides_behind_the_first(
     assert (await guarded.lost()).startswith("fingerprint")
 
 
+async def test_an_answer_for_another_certificate_than_the_proof(guarded: GuardedDoor, pages: Pages) -> None:
+    answer = await pages().answer(await guarded.offer())
+    await guarded.accept(answer, fingerprint=":".join(["AB"] * 32))
+    assert (await guarded.lost()).startswith("fingerprint")
+
+
 def _fingerprint_in(sdp: str) -> str:
     return sdp.partition("a=fingerprint:sha-256 ")[2][:95]
 
