@@ -25,6 +25,7 @@ SDP = "tests/unit/test_sdp.py"
 HUB = "tests/unit/test_signaling_hub.py"
 
 WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
+CONTROL = "device/core/control.py"
 CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/authority.py", "device/core/links.py"
 JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
 
@@ -51,10 +52,10 @@ def _proof(member: str) -> Mutation:
 
 
 def _hello(member: str) -> Mutation:
-    index = ("link", "site", "device", "answerer").index(member)
-    ours = ("name", "ours.site", "ours.device", "ours.answerer")[index]
-    return _m(f"hello: {member}", LINKS_CODE, f"message.{member}" + (")" if index == 3 else ","),
-              ours + (")" if index == 3 else ","), LINKS)  # fmt: skip
+    rest = [name for name in ("link", "site", "device", "answerer") if name != member]
+    check = "if theirs != (ours.link, ours.site, ours.device, ours.answerer):"
+    weak = f"if any(getattr(message, name) != getattr(ours, name) for name in {rest}):"
+    return _m(f"hello: {member}", CONTROL, check, weak, LINKS)
 
 
 MUTATIONS = (
@@ -151,10 +152,10 @@ MUTATIONS = (
     _m("answer: vetted", AUTHORITY, "vetted = vet_answer(answer.sdp)",
        'vetted = Vetted(answer.sdp, proof.fingerprint)', LINKS),
     *[_hello(member) for member in ("link", "site", "device", "answerer")],
-    _m("hello: comes first", LINKS_CODE, "if not isinstance(message, Hello):", "if False:", LINKS),
+    _m("hello: comes first", CONTROL, "if not isinstance(message, Hello):", "if False:", LINKS),
     _m("hello: still on the roster", LINKS_CODE, "if not self._authority.stands(link.answerer, link.key, now):",
        "if False:", LINKS),
-    _m("command: counts up", LINKS_CODE, "if number != link.last_id + 1:", "if False:", LINKS),
+    _m("command: counts up", CONTROL, "if message.id != self.last_id + 1:", "if False:", LINKS),
     _m("roster: judged anew", LINKS_CODE, "            if not known:\n", "            if False:\n", LINKS),
     _m("roster: authority is the key", ROSTER, "return entry is not None and key in entry.keys",
        "return entry is not None", LINKS),

@@ -186,6 +186,7 @@ REFUSED: dict[str, Callable[[str], Answer]] = {
     "another key": lambda link: answer(link, jws=proof(link, key=new_key())),
     "the key of another answerer": lambda link: answer(link, jws=proof(link, key=KEYS["bob"])),
     "another answerer": lambda link: answer(link, jws=proof(link, who="bob")),
+    "another answerer's name by the right key": lambda link: answer(link, jws=proof(link, "bob", KEYS["alice"])),
     "another device": lambda link: answer(link, jws=proof(link, device="back-door")),
     "another site": lambda link: answer(link, jws=proof(link, site="elsewhere")),
     "another device fingerprint": lambda link: answer(link, jws=proof(link, device_fingerprint="BB" + ":BB" * 31)),
@@ -233,6 +234,9 @@ def test_an_answer_from_another_session_is_refused() -> None:
     stage = LinkStage()
     link = stage.offered()
     assert of(AcceptAnswer, stage.does(SignalingSaid(answer(link, "bob")))) == []
+    stolen = Answer(session=session("bob"), link=link, sdp=ANSWER, proof=proof(link))
+    assert of(AcceptAnswer, stage.does(SignalingSaid(stolen))) == []
+    assert of(AcceptAnswer, stage.does(SignalingSaid(answer(link)))), "and it has not used the offer up"
 
 
 def test_an_offer_nobody_answers_ends_and_is_made_again() -> None:
@@ -464,6 +468,18 @@ def test_links_end_when_the_roster_expires() -> None:
     effects = stage.does(Tick())
     assert CloseLink(link) in effects
     assert of(OpenLink, stage.online("alice")) == []
+
+
+def test_a_roster_that_expired_between_proof_and_hello_brings_nothing_up() -> None:
+    stage = LinkStage()
+    stage.mono = roster().expires - UTC - 5
+    link = stage.offered()
+    assert of(AcceptAnswer, stage.does(SignalingSaid(answer(link))))
+    stage.does(LinkOpened(link))
+    stage.mono = roster().expires - UTC
+    effects = stage.says(link, hello(link))
+    assert [sent.message for sent in of(SendControl, effects)] == [LinkClose(reason="roster")]
+    assert stage.station.links_up == 0
 
 
 def test_a_device_that_no_longer_stands_on_the_roster_makes_no_link() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import PeerError
-from protocol.sdp import LIMIT, vet_answer, vet_offer
+from protocol.sdp import LIMIT, MID, PLAYOUT_DELAY, vet_answer, vet_offer
 
 DOOR = "AA" + ":AA" * 31
 PAGE = "CC" + ":CC" * 31
@@ -43,6 +43,10 @@ def test_what_this_protocol_makes_passes() -> None:
     assert vet_answer(ANSWER).fingerprint == PAGE
 
 
+def test_video_may_ask_to_be_shown_at_once() -> None:
+    assert vet_answer(ANSWER.replace("a=mid:0", f"a=extmap:12 {PLAYOUT_DELAY}\r\na=mid:0")).fingerprint == PAGE
+
+
 def test_fingerprints_compare_without_regard_to_case() -> None:
     assert vet_answer(ANSWER.replace(PAGE, PAGE.lower(), 1)).fingerprint == PAGE
 
@@ -67,6 +71,12 @@ SECOND = ANSWER.index(LINE, ANSWER.index(LINE) + 1)
         ("an additional session-level one", ANSWER.replace("a=group", LINE.replace(PAGE, OTHER) + "a=group")),
         ("a weaker hash", ANSWER.replace(LINE, "a=fingerprint:sha-1 " + "AA" + ":AA" * 19 + "\r\n")),
         ("a weaker hash besides", ANSWER.replace(LINE, LINE + "a=fingerprint:sha-1 " + "AA" + ":AA" * 19 + "\r\n", 1)),
+        (
+            "a weaker hash below the session's",
+            ANSWER.replace(LINE, "a=fingerprint:sha-1 " + "AA" + ":AA" * 19 + "\r\n").replace(
+                "a=group", f"{LINE}a=group"
+            ),
+        ),
         ("sha-256 too short", ANSWER.replace(PAGE, PAGE[:-3])),
         ("sha-256 too long", ANSWER.replace(PAGE, PAGE + ":CC")),
     ],
@@ -94,6 +104,8 @@ DATA = ANSWER.index("m=application")
         "v=0\r\n" * 500,
         ANSWER[:AUDIO],
         ANSWER[:AUDIO] + ANSWER[DATA:] + ANSWER[AUDIO:DATA],
+        ANSWER[:DATA].replace("BUNDLE 0 1 2", "BUNDLE 0 1"),
+        (ANSWER[:AUDIO] + ANSWER[DATA:] + ANSWER[AUDIO:DATA]).replace("BUNDLE 0 1 2", "BUNDLE 0 2 1"),
         ANSWER + ANSWER[DATA:],
         ANSWER[:AUDIO] + ANSWER[AUDIO:DATA] * 2 + ANSWER[DATA:],
         ANSWER.replace("m=video 9", "m=video 0"),
@@ -108,6 +120,8 @@ DATA = ANSWER.index("m=application")
         ANSWER.replace("a=setup:active\r\n", "", 1),
         ANSWER.replace("a=rtcp-mux\r\n", "", 1),
         ANSWER.replace("sdes:mid", "ssrc-audio-level", 1),
+        ANSWER.replace("a=mid:1", f"a=extmap:12 {PLAYOUT_DELAY}\r\na=mid:1"),
+        ANSWER.replace("a=mid:0", f"a=extmap:2 {MID}\r\na=mid:0"),
         ANSWER.replace("a=recvonly", "a=sendrecv"),
         ANSWER.replace("a=mid:0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=mid:0"),
         ANSWER.replace("a=mid:0", "a=ice-lite\r\na=mid:0"),
