@@ -17,8 +17,13 @@ LIMIT = 32 * 1024
 
 _LINES = 400
 _LINE = 1024
-_PER_SECTION = {"candidate": 32, "ssrc": 16, "ssrc-group": 4, "rtpmap": 32, "fmtp": 32, "rtcp-fb": 128, "extmap": 1}
-_MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+_PER_SECTION = {"candidate": 32, "ssrc": 16, "ssrc-group": 4, "rtpmap": 32, "fmtp": 32, "rtcp-fb": 128, "extmap": 2}
+
+MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+"""Asks the browser to show a frame as it comes. Its value is constant, so in the clear it tells nothing."""
+
+_EXTENSIONS = {"video": {MID, PLAYOUT_DELAY}, "audio": {MID}}
 
 _PROTOCOLS = {"video": "UDP/TLS/RTP/SAVPF", "audio": "UDP/TLS/RTP/SAVPF", "application": "UDP/DTLS/SCTP"}
 _SESSION = {"group", "msid-semantic", "extmap-allow-mixed", "fingerprint", "setup", "ice-options"}
@@ -161,9 +166,9 @@ def _check_section(section: _Section, role: Role) -> None:
         section.one("sctp-port")
         return
     section.one("rtcp-mux")
-    for extension in section.values("extmap"):
-        if extension.split(" ")[1:] != [_MID_URI]:
-            _refuse(f"{section.kind}: a header extension other than mid")
+    extensions = [value.partition(" ")[2] for value in section.values("extmap")]
+    if len(set(extensions)) != len(extensions) or not set(extensions) <= _EXTENSIONS[section.kind]:
+        _refuse(f"{section.kind}: a header extension that has no place here")
     directions = {name for name in ("sendrecv", "sendonly", "recvonly", "inactive") if section.values(name)}
     if len(directions) != 1 or not directions <= _DIRECTIONS[role, section.kind]:
         _refuse(f"{section.kind}: its direction is not one an {role} may have")

@@ -13,8 +13,12 @@ const LIMIT = 32 * 1024;
 const LINES = 400;
 const LINE = 1024;
 /** @type {Record<string, number>} */
-const PER_SECTION = { candidate: 32, ssrc: 16, "ssrc-group": 4, rtpmap: 32, fmtp: 32, "rtcp-fb": 128, extmap: 1 };
+const PER_SECTION = { candidate: 32, ssrc: 16, "ssrc-group": 4, rtpmap: 32, fmtp: 32, "rtcp-fb": 128, extmap: 2 };
 const MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid";
+// Asks for frames to be shown as they come; its value is constant, so in the clear it tells nothing.
+const PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+/** @type {Record<string, string[]>} */
+const EXTENSIONS = { video: [MID_URI, PLAYOUT_DELAY], audio: [MID_URI] };
 
 /** @type {Record<string, string>} */
 const PROTOCOLS = { video: "UDP/TLS/RTP/SAVPF", audio: "UDP/TLS/RTP/SAVPF", application: "UDP/DTLS/SCTP" };
@@ -66,14 +70,14 @@ export function vet(sdp, role) {
 }
 
 /**
- * An answer as this page sends it: SHA-256 fingerprints, no header extension but mid, Opus at a constant rate, no
+ * An answer as this page sends it: SHA-256 fingerprints, no header extension but those of the offer, Opus at a constant rate, no
  * candidates (they follow one by one).
  * @param {string} sdp as the browser made it
  */
 export function shapeAnswer(sdp) {
   const lines = sdp.split("\r\n").filter((line) => {
     if (line.startsWith("a=fingerprint:")) return line.startsWith("a=fingerprint:sha-256 ");
-    if (line.startsWith("a=extmap:")) return line.split(" ")[1] === MID_URI;
+    if (line.startsWith("a=extmap:")) return EXTENSIONS.video.includes(line.split(" ")[1]);
     return !line.startsWith("a=candidate:") && line !== "a=end-of-candidates";
   });
   return constantRate(lines.join("\r\n"));
@@ -165,8 +169,10 @@ function checkSection(section, role) {
     return;
   }
   one(section, "rtcp-mux");
-  for (const extension of values(section, "extmap")) {
-    if (extension.split(" ").slice(1).join(" ") !== MID_URI) refuse(`${section.kind}: a header extension other than mid`);
+  const extensions = values(section, "extmap").map((line) => line.split(" ").slice(1).join(" "));
+  const unknown = extensions.some((uri) => !EXTENSIONS[section.kind].includes(uri));
+  if (unknown || new Set(extensions).size !== extensions.length) {
+    refuse(`${section.kind}: a header extension that has no place here`);
   }
   const directions = ["sendrecv", "sendonly", "recvonly", "inactive"].filter((name) => section.lines.has(name));
   if (directions.length !== 1 || !DIRECTIONS[`${role} ${section.kind}`].includes(directions[0])) {

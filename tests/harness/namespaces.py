@@ -59,6 +59,9 @@ def network() -> Iterator[Network]:
     try:
         for name in (made.door, made.home):
             _ip("netns", "add", name)
+            # IPv6 would give the links addresses of their own a second later, and a browser drops what it is doing
+            # when its network changes.
+            _ip("netns", "exec", name, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
             _ip("-n", name, "link", "set", "lo", "up")
         _ip(
             "-n",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from protocol.sdp import MID, PLAYOUT_DELAY
+
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of a control message (protocol section 6)."""
 
@@ -11,19 +13,22 @@ BASELINE = "42e01f"
 OPUS = "cbr=1;maxaveragebitrate=32000;stereo=0;usedtx=0"
 """What the page is to send: constant rate, so that the sizes of encrypted packets tell nothing (RFC 6562)."""
 
-_MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+PLAYOUT_DELAY_ID = 12
+"""The id of this header extension on video packets; the library numbers its own from 1."""
 
 
 def publish_offer(sdp: str, level: str) -> str:
-    """Our offer as it is sent: no header extension but mid, our message limit, Opus at a constant rate.
+    """Our offer as it is sent: of header extensions mid, and playout delay for video; Opus at a constant rate.
 
     `level` is H.264's profile-level-id for the configured size. The library reads the same things from the answer, so
     it need not know.
     """
     lines = []
     for line in sdp.split("\r\n"):
-        if line.startswith("a=extmap:") and not line.endswith(" " + _MID_URI):
+        if line.startswith("a=extmap:") and not line.endswith(f" {MID}"):
             continue
+        if line == "a=mid:0":  # the first section is the video
+            lines.append(f"a=extmap:{PLAYOUT_DELAY_ID} {PLAYOUT_DELAY}")
         if line.startswith("a=max-message-size:"):
             lines.append(f"a=max-message-size:{MESSAGE_LIMIT}")
             continue

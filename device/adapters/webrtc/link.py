@@ -18,13 +18,13 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from device.adapters.webrtc import fence
-from device.adapters.webrtc.description import BASELINE, MESSAGE_LIMIT, publish_offer, split_answer
+from device.adapters.webrtc.description import BASELINE, MESSAGE_LIMIT, PLAYOUT_DELAY_ID, publish_offer, split_answer
 from device.adapters.webrtc.media import LinkMedia
 from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOpened
 from device.ports import Sound, VideoSource
 from protocol.candidates import PER_LINK
 from protocol.errors import PeerError
-from protocol.sdp import vet_answer, vet_offer
+from protocol.sdp import PLAYOUT_DELAY, vet_answer, vet_offer
 
 CONTROL = "control"
 CONTROL_PROTOCOL = "doorward.v1"
@@ -134,6 +134,8 @@ class Link:
     async def _accept(self, sdp: str) -> None:
         if vet_answer(sdp).fingerprint != self._fingerprint:
             raise PeerError("the answer has another fingerprint than its proof", "fingerprint")
+        if f"a=extmap:{PLAYOUT_DELAY_ID} {PLAYOUT_DELAY}" in sdp:
+            fence.show_at_once(self._sender, PLAYOUT_DELAY_ID)
         answer = split_answer(sdp)
         await self._connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
         self._described = True
