@@ -60,7 +60,7 @@ export class Control {
       else this.meet(message);
     } catch (error) {
       const reason = error instanceof PeerError ? error.reason : "error";
-      this.close(reason, error instanceof Error ? error.message : String(error));
+      this.close(this.heard ? reason : "hello", error instanceof Error ? error.message : String(error));
     }
   }
 

@@ -76,7 +76,7 @@ export class Door {
     });
     this.pendingLink = link;
     if (this.link && (await this.link.alive(OLD_LINK_ANSWERS_MS))) {
-      this.refuse(link, "linked");
+      if (this.pendingLink === link) link.close("linked");
       return;
     }
     this.link?.close("timeout", "silent when asked");
@@ -186,11 +186,6 @@ export class Door {
     }
     if (reason !== "bye" && reason !== "linked") console.info(`doorward: ${this.device}: link ended (${reason}): ${why}`);
     this.setting.changed();
-  }
-
-  /** @private @param {Link} link @param {string} reason */
-  refuse(link, reason) {
-    if (this.pendingLink === link) link.close(reason);
   }
 
   /** @private @param {string} reason */

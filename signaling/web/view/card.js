@@ -30,13 +30,13 @@ export class CardView {
     /** @private */ this.viewing = false;
     /** @private @type {Map<string, ReturnType<typeof button>>} */ this.doorButtons = new Map();
     const label = nameOf(device);
-    const { answer, decline, hangUp, mute, look, hang } = { ...TEXTS.action, hang: TEXTS.action.hangUp };
+    const { answer, decline, hangUp, mute, look } = TEXTS.action;
     /** @private */ this.answer = button(`answer-${name}`, "go", "answer", answer, () => {
       void this.audio.play().catch(() => undefined);
       deeds.answer();
     });
     /** @private */ this.decline = button(`decline-${name}`, "stop", "decline", decline, deeds.decline);
-    /** @private */ this.hangUp = button(`hang-up-${name}`, "stop", "hangUp", hang ?? hangUp, deeds.hangUp);
+    /** @private */ this.hangUp = button(`hang-up-${name}`, "stop", "hangUp", hangUp, deeds.hangUp);
     /** @private */ this.mute = button(`mute-${name}`, "plain", "mute", mute, deeds.mute);
     /** @private */ this.look = button(`look-in-${name}`, "plain", "look", look, () => deeds.look(!this.viewing));
     /** @private */ this.video = make("video", {

@@ -212,6 +212,7 @@ def test_a_hello_that_differs(invited: Page, house: House, server: Server, door:
     wrong["type"] = "ping"
     door.say({**hello, member: wrong[member]})
     door.say(RINGING)
+    assert door.hear("close")["reason"] == "hello"
     door.closed()
     assert invited.locator("#door-front-door").get_attribute("data-phase") == "connecting"
 

@@ -62,6 +62,7 @@ FINGERPRINTS = {
     "the same twice": section(1, swap(LINE, LINE + LINE)),
     "another at session level": OFFER.replace("a=group", f"a=fingerprint:sha-256 {OTHER}\r\na=group", 1),
     "sha-1 only": OFFER.replace(LINE, "a=fingerprint:sha-1 " + ":".join(["AB"] * 20) + "\r\n"),
+    "sha-1 in one section": section(1, swap(LINE, "a=fingerprint:sha-1 " + ":".join(["AB"] * 20) + "\r\n")),
     "sha-1 beside it": section(2, swap(LINE, LINE + "a=fingerprint:sha-1 " + ":".join(["AB"] * 20) + "\r\n")),
     "sha-512 beside it": section(0, swap(LINE, LINE + "a=fingerprint:sha-512 " + ":".join(["AB"] * 64) + "\r\n")),
     "cut short": OFFER.replace(OURS, OURS[:-3]),
