@@ -119,7 +119,7 @@ def _single_keys() -> Iterator[None]:
     """Keys arrive as they are pressed; Ctrl-C still interrupts."""
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)
-    tty.setcbreak(terminal)
+    tty.setcbreak(terminal, termios.TCSADRAIN)  # what was typed meanwhile counts
     try:
         yield
     finally:
