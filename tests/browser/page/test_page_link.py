@@ -247,9 +247,12 @@ def test_a_malformed_message_ends_the_link(
     phase(invited, "connecting")
 
 
-def test_a_second_channel_ends_the_link(invited: Page, house: House, server: Server, door: DoorPage) -> None:
+@pytest.mark.parametrize("label", ["control", "other"])
+def test_a_second_channel_ends_the_link(
+    invited: Page, house: House, server: Server, door: DoorPage, label: str
+) -> None:
     linked(invited, house, server, door)
-    door.do("() => window.door.newChannel('other', {})")
+    door.do("(label) => window.door.newChannel(label, { protocol: 'doorward.v1' })", label)
     door.closed()
     phase(invited, "connecting")
 
