@@ -1,7 +1,5 @@
 """The daemon's configuration: one TOML file, every value checked, every error one line."""
 
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from protocol.errors import ConfigError
 from protocol.ids import is_id
+from protocol.settings import parse_settings
 
 PINS = range(28)
 """GPIOs of the 40-pin header, by Broadcom number."""
@@ -101,15 +100,10 @@ class Config(_Table, frozen=True):
 def load_config(path: Path) -> Config:
     """The checked configuration; ConfigError names the file, the member, and what would be right."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}; name the configuration with --config") from error
-    try:
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_readable(str(error))}") from error
+    config = parse_settings(data, str(path), Config)
     _check(path, config)
     base = path.resolve().parent
     return msgspec.structs.replace(
@@ -118,12 +112,6 @@ def load_config(path: Path) -> Config:
         state=str(base / config.state),
         control_socket=str(base / config.control_socket),
     )
-
-
-def _readable(message: str) -> str:
-    """msgspec's `… - at `$.a.b`` as `a.b: …`."""
-    match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", message, re.DOTALL)
-    return f"{match['where']}: {match['what']}" if match else message
 
 
 def _check(path: Path, config: Config) -> None:

@@ -1,7 +1,5 @@
 """The server's configuration: one TOML file, every value checked, every error one line."""
 
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from protocol.errors import ConfigError
 from protocol.ids import Id
+from protocol.settings import parse_settings
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 HostPort = Annotated[str, Meta(pattern=r"\A(\[[0-9a-f:.]+\]|[a-z0-9.-]+):[0-9]{1,5}\Z")]
@@ -65,16 +64,10 @@ class Config(_Table, frozen=True):
 def load_config(path: Path) -> Config:
     """The checked configuration; ConfigError names the file, the member, and what is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}; name the configuration with --config") from error
-    try:
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    except msgspec.ValidationError as error:
-        match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", str(error), re.DOTALL)
-        raise ConfigError(f"{path}: {match['where']}: {match['what']}" if match else f"{path}: {error}") from error
+    config = parse_settings(data, str(path), Config)
     base = path.resolve().parent
     names = ("roster_key", "ca", "certificate", "key", "state")
     return msgspec.structs.replace(config, **{name: str(base / getattr(config, name)) for name in names})

@@ -1,0 +1,29 @@
+"""Configuration files: bytes of TOML to checked values. Every error is one line that names file and member."""
+
+import re
+import tomllib
+from typing import TypeVar
+
+import msgspec
+
+from protocol.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def parse_settings(data: bytes, where: str, kind: type[T]) -> T:
+    """The file's contents as a `kind`; ConfigError begins with `where`, the file's name."""
+    try:
+        return msgspec.convert(tomllib.loads(data.decode()), kind)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_readable(str(error))}") from error
+
+
+def _readable(message: str) -> str:
+    """msgspec's `… - at `$.a.b`` as `a.b: …`."""
+    match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", message, re.DOTALL)
+    return f"{match['where']}: {match['what']}" if match else message
