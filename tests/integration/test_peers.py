@@ -192,6 +192,23 @@ async def test_what_is_said_before_closing_arrives(door: GuardedDoor, page: Page
     assert await page.heard() == "last words"
 
 
+async def test_what_is_said_before_closing_arrives_over_a_bad_network(door: GuardedDoor, page: Page) -> None:
+    assert await connect(door, page)
+    socket = door.link._ice._nominated[1].protocol
+    send = socket.send_data
+    lost: list[bytes] = []
+
+    async def lose_one(data: bytes, addr: tuple[str, int]) -> None:
+        if lost:
+            await send(data, addr)
+        lost.append(data)
+
+    fence.replace(socket, "send_data", lose_one)
+    door.peers.send("link", "last words")
+    door.peers.close_link("link")
+    assert await page.heard() == "last words"
+
+
 async def test_the_end_of_the_page_is_noticed(door: GuardedDoor, page: Page) -> None:
     assert await connect(door, page)
     door.peers.show_video("link", on=True)

@@ -32,8 +32,8 @@ CONTROL_PROTOCOL = "doorward.v1"
 OPEN_S = 30.0
 """From the offer until `control` is open; nobody may keep an attempt pending for longer (protocol section 8, 9)."""
 
-LAST_WORDS_S = 0.5
-"""How long closing waits for the page to acknowledge what was said last."""
+LAST_WORDS_S = 1.5
+"""How long closing waits for the page to acknowledge what was said last: SCTP repeats after 1 s (RFC 9260, 16)."""
 
 UNREAD_LIMIT = 256 * 1024
 """Bytes of control messages a page may leave unread."""
