@@ -16,7 +16,7 @@ def parse_settings(data: bytes, where: str, kind: type[T]) -> T:
     try:
         return msgspec.convert(tomllib.loads(data.decode()), kind)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{where}: not UTF-8 text") from error
+        raise ConfigError(f"{where}: is not text; name the configuration with --config") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
