@@ -190,6 +190,189 @@ MUTATIONS = (
 )  # fmt: skip
 
 
+def _page(name: str, path: str, old: str, new: str, lane: str, words: str) -> Mutation:
+    tests = (f"tests/browser/page/test_page_{lane}.py", "-k", words)
+    return Mutation(f"page: {name}", f"signaling/web/{path}", old, new, tests)
+
+
+PAGE_MUTATIONS = (
+    _page(
+        "offer: its fingerprint stands on the roster",
+        "link.js",
+        "if (!signed.roster.fingerprints.includes(offered))",
+        "if (false)",
+        "link",
+        "fingerprint",
+    ),
+    _page(
+        "sdp: one fingerprint for all",
+        "sdp.js",
+        "if (found.size !== 1) untrusted",
+        "if (false) untrusted",
+        "sdp",
+        "doubtful",
+    ),
+    _page(
+        "sdp: additional fingerprint",
+        "sdp.js",
+        "if (own.length > 1) untrusted",
+        "if (false) untrusted",
+        "sdp",
+        "doubtful",
+    ),
+    _page(
+        "sdp: weaker fingerprint",
+        "sdp.js",
+        "if (!match) untrusted(`${part.kind}: a fingerprint that is not SHA-256`);",
+        "if (!match) continue;",
+        "sdp",
+        "doubtful",
+    ),
+    _page(
+        "sdp: missing fingerprint",
+        "sdp.js",
+        "if (part !== session && !own.length && !common.length) untrusted",
+        "if (false) untrusted",
+        "sdp",
+        "doubtful",
+    ),
+    _page("jws: signature", "jws.js", "if (!good) throw", "if (false) throw", "jws", "changed"),
+    _page("jws: algorithm", "jws.js", 'alg: shape.oneOf("ES256")', "alg: shape.text(9)", "jws", "header"),
+    _page("jws: typ", "jws.js", "typ: shape.oneOf(typ)", "typ: shape.text(99)", "jws", "header"),
+    _page(
+        "jws: signature's key",
+        "jws.js",
+        "if (kid !== (await thumbprint(jwk))) throw",
+        "if (false) throw",
+        "jws",
+        "header",
+    ),
+    _page("key: not extractable", "jws.js", 'P256, false, ["sign"]', 'P256, true, ["sign"]', "invitation", "readable"),
+    _page("json: duplicate members", "json.js", "if (names.has(value)) throw", "if (false) throw", "jws", "duplicate"),
+    _page("roster: site", "roster.js", "if (roster.site !== site) throw", "if (false) throw", "roster", "site"),
+    _page(
+        "roster: device",
+        "roster.js",
+        "if (device !== null && roster.device !== device) throw",
+        "if (false) throw",
+        "roster",
+        "site",
+    ),
+    _page(
+        "roster: older serial",
+        "roster.js",
+        "if (next.roster.serial < held.serial) throw",
+        "if (false) throw",
+        "roster",
+        "older",
+    ),
+    _page(
+        "roster: same serial, other bytes",
+        "roster.js",
+        "if (held.digest !== null && next.digest !== held.digest) {",
+        "if (false) {",
+        "roster",
+        "same_serial",
+    ),
+    _page(
+        "roster: expiry",
+        "site.js",
+        "if (!signed || expired(signed.roster, this.world.clock.now())) return null;",
+        "if (!signed) return null;",
+        "link",
+        "expired",
+    ),
+    _page(
+        "roster: authority is the key",
+        "site.js",
+        "return admits(signed.roster, this.known.answerer, this.known.thumbprint) ? signed : null;",
+        "return signed;",
+        "link",
+        "roster",
+    ),
+    _page(
+        "roster: the door stands on it",
+        "site.js",
+        "if (print && !signed?.roster.fingerprints.includes(print)) door.drop",
+        "if (false) door.drop",
+        "link",
+        "roster",
+    ),
+    _page(
+        "hello: every member", "control.js", "if (message[name] !== mine) throw", "if (false) throw", "link", "hello"
+    ),
+    _page(
+        "hello: comes first",
+        "control.js",
+        "if (this.heard) this.obey(message);",
+        "if (true) this.obey(message);",
+        "link",
+        "hello",
+    ),
+    _page(
+        "one data channel",
+        "link.js",
+        "if (this.channel || channel.label",
+        "if (channel.label",
+        "link",
+        "second_channel",
+    ),
+    _page(
+        "invitation: operator's key", "invitation.js", "if (!same) throw", "if (false) throw", "invitation", "operator"
+    ),
+    _page(
+        "invitation: same person",
+        "invitation.js",
+        "if (known.answerer !== invitation.answerer) throw",
+        "if (false) throw",
+        "invitation",
+        "person",
+    ),
+    _page(
+        "invitation: permitted server",
+        "invitation.js",
+        "if (!permitted.includes(invitation.host)) throw",
+        "if (false) throw",
+        "invitation",
+        "talk_to",
+    ),
+    _page(
+        "invitation: serials never fall",
+        "vault.js",
+        "if (!kept || kept.serial < serial) {",
+        "if (true) {",
+        "invitation",
+        "serials",
+    ),
+    _page(
+        "invitation: never re-pins",
+        "vault.js",
+        "change.abort();\n      throw",
+        "if (false) throw",
+        "invitation",
+        "re_pin",
+    ),
+    _page(
+        "fragment: leaves the address",
+        "fragment.js",
+        "history.replaceState(null",
+        "void (null",
+        "invitation",
+        "fragment",
+    ),
+    _page("heartbeat", "control.js", "performance.now() - this.heardAt > DEAD_AFTER_MS", "false", "link", "silent"),
+    _page(
+        "a live link refuses another offer",
+        "door.js",
+        "if (this.link && (await this.link.alive(OLD_LINK_ANSWERS_MS))) {",
+        "if (false) {",
+        "link",
+        "further",
+    ),
+    _page("command: counts up", "control.js", "this.lastId += 1;", "this.lastId += 2;", "link", "count_up"),
+)
+
+
 def copy_tree(target: Path) -> None:
     for name in COPIED:
         source = ROOT / name
@@ -227,7 +410,7 @@ def caught_by(mutation: Mutation, tree: Path) -> str | None:
 
 def main() -> int:
     words = sys.argv[1:]
-    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    chosen = [one for one in (*MUTATIONS, *PAGE_MUTATIONS) if not words or any(word in one.name for word in words)]
     survived = 0
     with tempfile.TemporaryDirectory(prefix="doorward-mutations-") as folder:
         tree = Path(folder)
