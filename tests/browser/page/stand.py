@@ -5,6 +5,7 @@ import json
 import queue
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,10 @@ def certificate(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     return context
+
+
+HEAR_S = 20.0
+"""How long a message may take; within it the page has sent several heartbeats."""
 
 
 class Server:
@@ -248,13 +253,15 @@ class DoorPage:
 
     def hear(self, kind: str) -> dict[str, Any]:
         """The next message of this kind on `control`, as the device's own parser takes it."""
-        while True:
+        until = time.monotonic() + HEAR_S
+        while time.monotonic() < until:  # heartbeats go on for ever
             self.page.wait_for_function("(n) => window.door.heard.length > n", arg=self._heard, polling=50)
             message: dict[str, Any] = self.do("(n) => window.door.heard[n]", self._heard)
             self._heard += 1
             parse_to_door(json.dumps(message))
             if message["type"] == kind:
                 return message
+        raise AssertionError(f"the page never said {kind!r}")
 
     def closed(self) -> None:
         self.page.wait_for_function("() => window.door.channelClosed", polling=50)
