@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import signal
 import ssl
@@ -13,11 +14,12 @@ from aiohttp import web
 
 from protocol.errors import ConfigError
 from protocol.ids import new_token
+from signaling.adapters.gate import Gate
 from signaling.adapters.page import add_page
 from signaling.adapters.store import RosterFolder, load_roster_key
 from signaling.adapters.tls import devices_context, people_context
 from signaling.adapters.wss import Endpoints
-from signaling.config import Config
+from signaling.config import Config, LimitsConfig
 from signaling.core.hub import Hub
 
 log = structlog.get_logger()
@@ -43,8 +45,9 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _read_rosters, folder, hub, endpoints)
     async with contextlib.AsyncExitStack() as stack:
-        devices_port = await _listen(stack, devices, config.devices.listen, config.devices.port, devices_tls)
-        people_port = await _listen(stack, people, config.people.listen, config.people.port, people_tls)
+        listen = functools.partial(_listen, stack, config.limits)
+        devices_port = await listen(devices, config.devices.listen, config.devices.port, devices_tls)
+        people_port = await listen(people, config.people.listen, config.people.port, people_tls)
         gc.freeze()
         log.info("listening", devices_port=devices_port, people_port=people_port, site=config.site)
         await stop.wait()
@@ -53,19 +56,35 @@ async def run(config: Config) -> None:
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, app: web.Application, hosts: Sequence[str], port: int, tls: ssl.SSLContext
+    stack: contextlib.AsyncExitStack,
+    limits: LimitsConfig,
+    app: web.Application,
+    hosts: Sequence[str],
+    port: int,
+    tls: ssl.SSLContext,
 ) -> int:
     """Listen on every address with one port; the port, which 0 lets the system choose."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+    app.on_response_prepare.append(_say_no_version)
+    # Whoever asks for nothing gets as long as a login does.
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=0.5, handle_signals=False, keepalive_timeout=limits.login_s
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    if runner.server is None:
+        raise RuntimeError("aiohttp: no server after setup")
+    gate = Gate(runner.server, tls, limits.unauthenticated_per_s, limits.login_s, limits.ping_s)
+    stack.push_async_callback(gate.close)
     for host in hosts:
         try:
-            await web.TCPSite(runner, host, port, ssl_context=tls).start()
+            port = await gate.open(host, port)
         except OSError as error:
             raise ConfigError(f"{host}:{port}: cannot listen: {error.strerror}; is another server running?") from error
-        port = runner.addresses[0][1]
     return port
+
+
+async def _say_no_version(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
 
 
 def _read_rosters(folder: RosterFolder, hub: Hub, endpoints: Endpoints) -> None:

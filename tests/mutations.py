@@ -19,6 +19,8 @@ COPIED = ("protocol", "device", "signaling", "provisioning", "tests", "pyproject
 SERVERS = "tests/integration/test_device_refuses_servers.py"
 DEVICES = "tests/integration/test_server_refuses_devices.py"
 PEOPLE = "tests/integration/test_server_people.py"
+SILENT = "tests/integration/test_signaling_server.py"
+LIMITS = "tests/unit/test_signaling_limits.py"
 LINKS = "tests/unit/test_links.py"
 DOCUMENTS = "tests/unit/test_documents.py"
 SDP = "tests/unit/test_sdp.py"
@@ -28,6 +30,7 @@ WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "s
 CONTROL = "device/core/control.py"
 CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/authority.py", "device/core/links.py"
 JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
+GATE = "signaling/adapters/gate.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,9 @@ MUTATIONS = (
     _m("server: common name is the id", CERTIFICATES, "if common != [identity.device]:", "if False:", DEVICES),
     _m("server: this site", HUB_CODE, "identity.site != self._site or ", "", DEVICES),
     _m("server: fingerprint on the roster", HUB_CODE,
-       "if signed is not None and fingerprint not in signed.roster.fingerprints:", "if False:", DEVICES),
+       "return signed is not None and fingerprint not in signed.roster.fingerprints", "return False", DEVICES),
+    _m("server: fingerprint, once more when it is open", HUB_CODE,
+       "if self._retired(device, fingerprint):", "if False:", HUB),
     _m("server: removal drops the connection", HUB_CODE,
        "if fingerprint not in signed.roster.fingerprints:\n                effects +=",
        "if False:\n                effects +=", DEVICES),
@@ -130,6 +135,22 @@ MUTATIONS = (
        'if not self._addresses.allow(request.remote or "", time.monotonic()):', "if False:", PEOPLE),
     _m("people: second offence", SERVER_WSS, "if connection.offences.one_too_many(time.monotonic()):",
        "if False:", PEOPLE),
+    _m("anyone: silence before a request", "signaling/app.py", "keepalive_timeout=limits.login_s",
+       "keepalive_timeout=3600", SILENT),
+    _m("anyone: silence in the handshake", GATE, "ssl_handshake_timeout=self._handshake_s",
+       "ssl_handshake_timeout=60", SILENT),
+    _m("anyone: handshakes a second", GATE, "if not allowed or ", "if ", SILENT),
+    _m("anyone: what is sent is taken", GATE, "round(self._untaken_s * 1000)", "0", SILENT),
+    _m("anyone: pings are answered", SERVER_WSS, "heartbeat=self._config.limits.ping_s * 2 / 3,",
+       "heartbeat=None,", SILENT),
+    _m("people: bounded outbox", SERVER_WSS, "if connection.outbox.qsize() >= OUTBOX - 1:", "if False:", SILENT),
+    _m("people: who is dropped is cut off", SERVER_WSS,
+       "asyncio.get_running_loop().call_later(CLOSE_S, connection.transport.abort)", "pass", SILENT),
+    _m("people: text alone", SERVER_WSS, "if received.type is WSMsgType.BINARY:", "if False:", SILENT),
+    _m("people: little of theirs in the log", SERVER_WSS, 'log.info("malformed-message", why=str(error)[:LOGGED])',
+       'log.info("malformed-message", why=str(error))', SILENT),
+    _m("people: one customer, one allowance", "signaling/core/limits.py",
+       "whole.ipv4_mapped or ip_network((whole, 64), strict=False)", "whole", LIMITS),
     _m("people: four sessions", HUB_CODE, "if len(mine) >= SESSIONS_PER_ANSWERER:", "if False:", PEOPLE),
     _m("isolation: to a device", HUB_CODE, "if current is None or not self._knows(device, person):",
        "if current is None:", PEOPLE),

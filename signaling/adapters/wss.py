@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 from cryptography import x509
 
 from protocol.certificates import device_identity, fingerprint
@@ -14,13 +14,16 @@ from protocol.codec import MESSAGE_LIMIT, encode
 from protocol.errors import PeerError
 from protocol.messages import ErrorMessage, ToAnswerer, ToDevice, parse_from_answerer, parse_from_device
 from signaling.config import Config
-from signaling.core.hub import Drop, Effect, Hub, Note, Send
+from signaling.core.hub import LOGGED, Drop, Effect, Hub, Note, Send
 from signaling.core.limits import AddressLimiter, Bucket, Offences
 
 SUBPROTOCOL = "doorward.v1"
 
 OUTBOX = 256
 """Messages waiting for a slow connection; it is dropped when there are more."""
+
+CLOSE_S = 1.0
+"""For a goodbye; then the connection is cut, since whoever is dropped may not be listening."""
 
 log = structlog.get_logger()
 
@@ -30,6 +33,7 @@ class Connection:
     """One WebSocket with its outbox and its allowance; compared by identity."""
 
     socket: web.WebSocketResponse
+    transport: asyncio.Transport
     bucket: Bucket
     offences: Offences = field(default_factory=Offences)
     outbox: asyncio.Queue[ToDevice | ToAnswerer | Drop] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
@@ -59,7 +63,7 @@ class Endpoints:
             mark = fingerprint(certificate)
             device = self._hub.admit(device_identity(certificate), mark)
         except (PeerError, ValueError) as error:
-            log.warning("device-refused", why=str(error))
+            log.warning("device-refused", why=str(error)[:LOGGED])
             raise web.HTTPForbidden(text="this certificate is not admitted") from error
         connection = await self._accept(request)
         try:
@@ -111,10 +115,14 @@ class Endpoints:
             heartbeat=self._config.limits.ping_s * 2 / 3,  # a ping, and a third of the time for its answer
             max_msg_size=MESSAGE_LIMIT,
             compress=False,
-            timeout=1.0,
+            timeout=CLOSE_S,
         )
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client has gone")
         await socket.prepare(request)
-        connection = Connection(socket, Bucket.full(self._config.limits.messages_per_s, time.monotonic()))
+        bucket = Bucket.full(self._config.limits.messages_per_s, time.monotonic())
+        connection = Connection(socket, transport, bucket)
         self._open.add(connection)
         return connection
 
@@ -122,6 +130,8 @@ class Endpoints:
         sender = asyncio.create_task(self._send(connection))
         try:
             async for received in connection.socket:
+                if received.type is WSMsgType.BINARY:
+                    self._drop(connection, WSCloseCode.UNSUPPORTED_DATA, "text only")
                 if connection.ended or received.type is not WSMsgType.TEXT:
                     break
                 if not connection.bucket.take(time.monotonic()):
@@ -135,18 +145,25 @@ class Endpoints:
             self._open.discard(connection)
             if not connection.ended:
                 sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
+            (end,) = await asyncio.gather(sender, return_exceptions=True)
+            if connection.socket.close_code == WSCloseCode.ABNORMAL_CLOSURE:
+                connection.transport.abort()  # what it has not taken by now it will not take
+            if isinstance(end, Exception):
+                log.error("sending-failed", exc_info=end)
 
     async def _send(self, connection: Connection) -> None:
-        while True:
-            item = await connection.outbox.get()
-            if isinstance(item, Drop):
-                await connection.socket.close(code=item.code, message=item.why.encode())
-                return
-            try:
+        try:
+            while True:
+                item = await connection.outbox.get()
+                if isinstance(item, Drop):
+                    await connection.socket.close(code=item.code, message=item.why.encode())
+                    return
                 await connection.socket.send_str(encode(item))
-            except ConnectionError:
-                return  # the reader sees the end as well
+        except ConnectionError:
+            return  # the reader sees the end as well
+        except Exception:
+            connection.transport.abort()  # nobody is left to send: the reader shall not go on alone
+            raise
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -163,7 +180,8 @@ class Endpoints:
             return
         if connection.outbox.qsize() >= OUTBOX - 1:
             log.warning("slow-connection-dropped")
-            self._drop(connection, 1008, "too slow")
+            connection.ended = True
+            connection.transport.abort()  # a goodbye would wait behind all that it has not read
             return
         connection.outbox.put_nowait(message)
 
@@ -171,9 +189,10 @@ class Endpoints:
         if not connection.ended:
             connection.ended = True
             connection.outbox.put_nowait(Drop(connection, code, why))
+            asyncio.get_running_loop().call_later(CLOSE_S, connection.transport.abort)
 
     def _offended(self, connection: Connection, error: PeerError) -> None:
-        log.info("malformed-message", why=str(error))
+        log.info("malformed-message", why=str(error)[:LOGGED])
         self._queue(connection, ErrorMessage(code="malformed", message=str(error)[:256]))
         if connection.offences.one_too_many(time.monotonic()):
             self._drop(connection, 1008, "malformed messages")

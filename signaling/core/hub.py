@@ -44,6 +44,9 @@ from protocol.roster import SignedRoster
 
 SESSIONS_PER_ANSWERER = 4
 
+LOGGED = 200
+"""Characters of a stranger's words that reach the log."""
+
 Connection = Hashable
 
 
@@ -98,13 +101,14 @@ class Hub:
         """The id of a device that may connect; PeerError if its certificate is not one that its roster names."""
         if identity.site != self._site or identity.device is None:
             raise PeerError("certificate: not of a device of this site")
-        signed = self._rosters.get(identity.device)
-        if signed is not None and fingerprint not in signed.roster.fingerprints:
+        if self._retired(identity.device, fingerprint):
             raise PeerError("certificate: does not stand on the device's roster")
         return identity.device
 
     def device_connected(self, connection: Connection, device: str, fingerprint: str, utc: int) -> list[Effect]:
         """Welcome an admitted device; an older connection of the same one goes."""
+        if self._retired(device, fingerprint):  # by a roster that came while the WebSocket was opened
+            return [Drop(connection, 1008, "no longer on the roster")]
         effects: list[Effect] = []
         older = self._devices.get(device)
         if older is not None:
@@ -196,7 +200,7 @@ class Hub:
                 raise PeerError("key: stands on no roster")
         except PeerError as error:
             refused = ErrorMessage(code="login", message="this key is not known here")
-            note = Note("warning", "login-refused", {"why": str(error)})
+            note = Note("warning", "login-refused", {"why": str(error)[:LOGGED]})
             return [Send(connection, refused), Drop(connection, 1008, "login refused"), note]
         return self._welcome(_Person(connection, self._new_token(), login.answerer, key))
 
@@ -239,16 +243,18 @@ class Hub:
                 effects.append(Send(person.connection, RosterMessage(jws=signed.jws)))
             if named and person.session not in before:
                 effects += self._to_device(person, device, Arrived(session=person.session, answerer=person.answerer))
+                effects.append(Send(person.connection, DevicePresence(device=device, online=device in self._devices)))
             elif not named and person.session in before and device in self._devices:
                 effects.append(Send(self._devices[device][0], Left(session=person.session)))
             if not self._devices_of(person):
                 effects += self._end_session(person, "roster")
         return [*effects, Note("info", "roster", {"device": device, "serial": signed.roster.serial})]
 
-    def serial(self, device: str) -> SignedRoster | None:
-        return self._rosters.get(device)
-
     # Small questions
+
+    def _retired(self, device: str, fingerprint: str) -> bool:
+        signed = self._rosters.get(device)
+        return signed is not None and fingerprint not in signed.roster.fingerprints
 
     def _knows(self, device: str, person: _Person) -> bool:
         signed = self._rosters.get(device)

@@ -1,6 +1,7 @@
 """Token buckets: how much somebody may ask for. Time is an argument."""
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
 
 
 @dataclass(slots=True)
@@ -28,19 +29,31 @@ class Bucket:
 
 
 class AddressLimiter:
-    """A bucket per address, the fullest forgotten first: memory is bounded however many addresses ask."""
+    """A bucket per address, the one longest unseen forgotten first: memory is bounded however many addresses ask.
 
-    def __init__(self, rate: float, most: int = 10_000) -> None:
+    IPv6 addresses count by their /64, which is what one customer has (RFC 6177).
+    """
+
+    def __init__(self, rate: float, most: int = 10_000, burst: float | None = None) -> None:
         self._rate = rate
+        self._burst = burst
         self._most = most
         self._buckets: dict[str, Bucket] = {}
 
     def allow(self, address: str, now: float) -> bool:
-        bucket = self._buckets.pop(address, None) or Bucket.full(self._rate, now)
-        self._buckets[address] = bucket  # at the end: the first is the one longest unseen
+        whose = _customer(address)
+        bucket = self._buckets.pop(whose, None) or Bucket.full(self._rate, now, self._burst)
+        self._buckets[whose] = bucket  # at the end: the first is the one longest unseen
         if len(self._buckets) > self._most:
             del self._buckets[next(iter(self._buckets))]
         return bucket.take(now)
+
+
+def _customer(address: str) -> str:
+    if ":" not in address:
+        return address
+    whole = IPv6Address(address.partition("%")[0])
+    return str(whole.ipv4_mapped or ip_network((whole, 64), strict=False))
 
 
 class Offences:

@@ -157,6 +157,7 @@ def test_whoever_is_added_arrives(hub: Hub) -> None:
     session = session_of(log_in(hub, "b", "bob", BOB), "b")
     effects = hub.roster_published(signed("front", 2, alice=ALICE, bob=BOB))
     assert Arrived(session=session, answerer="bob") in said(effects, "f")
+    assert said(effects, "b")[1:] == [DevicePresence(device="front", online=True)]
     close = AnswererClose(device="front", link=LINK, reason="bye")
     assert said(hub.from_person("b", close), "f") == [Close(session=session, link=LINK, reason="bye")]
 
@@ -166,3 +167,13 @@ def test_a_retired_certificate_loses_its_connection(hub: Hub) -> None:
     effects = hub.roster_published(signed("front", 2, [OTHER_MARK], alice=ALICE))
     assert dropped(effects) == {"f": "no longer on the roster"}
     assert hub.from_device("f", "front", Offer(session="S" * 22, link=LINK, sdp="v=0")) == []
+
+
+def test_a_certificate_retired_while_its_websocket_is_opened_gets_no_further(hub: Hub) -> None:
+    hub.device_connected("old", "front", MARK, 5)
+    assert hub.admit(Identity("home", "front"), MARK) == "front"
+    hub.roster_published(signed("front", 2, [OTHER_MARK], alice=ALICE))
+    effects = hub.device_connected("f", "front", MARK, 5)
+    assert dropped(effects) == {"f": "no longer on the roster"}
+    assert said(effects, "f") == []
+    assert hub.device_gone("f", "front") == []

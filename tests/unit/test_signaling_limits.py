@@ -37,3 +37,21 @@ def test_the_second_offence_within_a_minute_is_one_too_many() -> None:
     assert not offences.one_too_many(0.0)
     assert not offences.one_too_many(60.0)
     assert offences.one_too_many(119.9)
+
+
+def test_a_burst_may_be_larger_than_the_rate() -> None:
+    limiter = AddressLimiter(1, burst=3)
+    assert [limiter.allow("192.0.2.1", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert [limiter.allow("192.0.2.1", 1.0) for _ in range(2)] == [True, False]
+
+
+def test_an_ipv6_network_of_one_customer_has_one_allowance() -> None:
+    limiter = AddressLimiter(1)
+    assert limiter.allow("2001:db8:1:2::1", 0.0)
+    assert not limiter.allow("2001:db8:1:2:ffff::9", 0.0)
+    assert limiter.allow("2001:db8:1:3::1", 0.0)
+    assert limiter.allow("fe80::1%eth0", 0.0)
+    assert not limiter.allow("fe80::2%eth1", 0.0)
+    assert limiter.allow("::ffff:192.0.2.1", 0.0)
+    assert not limiter.allow("192.0.2.1", 0.0)
+    assert limiter.allow("::ffff:192.0.2.2", 0.0)
