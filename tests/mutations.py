@@ -381,7 +381,7 @@ PAGE_MUTATIONS = (
         "invitation",
         "fragment",
     ),
-    _page("heartbeat", "control.js", "performance.now() - this.heardAt > DEAD_AFTER_MS", "false", "link", "silent"),
+    _page("heartbeat", "control.js", 'is silent"), DEAD_AFTER_MS)', 'is silent"), 1e9)', "link", "silent"),
     _page(
         "a live link refuses another offer",
         "door.js",

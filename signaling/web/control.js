@@ -33,7 +33,7 @@ export class Control {
     /** @private */ this.greeted = false;
     /** @private */ this.heard = false;
     /** @private */ this.ended = false;
-    /** @private */ this.heardAt = performance.now();
+    /** @private @type {number|undefined} */ this.silence = undefined;
     /** @private @type {number|undefined} */ this.heartbeat = undefined;
   }
 
@@ -46,7 +46,7 @@ export class Control {
   greet(serial) {
     this.say({ type: "hello", v: 1, ...this.names, serial });
     this.greeted = true;
-    this.heardAt = performance.now();
+    this.alarm();
     this.heartbeat = setInterval(() => this.beat(), PING_EVERY_MS);
   }
 
@@ -55,7 +55,7 @@ export class Control {
     if (this.ended) return;
     try {
       const message = fromDoor(/** @type {string} */ (data));
-      this.heardAt = performance.now();
+      this.alarm();
       if (this.heard) this.obey(message);
       else this.meet(message);
     } catch (error) {
@@ -109,6 +109,7 @@ export class Control {
     if (this.ended) return;
     this.ended = true;
     clearInterval(this.heartbeat);
+    clearTimeout(this.silence);
     for (const id of [...this.waiting.keys()]) this.settle(id, new Refused("no-answer", why));
     this.hears.onEnd(reason, why);
   }
@@ -154,9 +155,14 @@ export class Control {
     else waiting.resolve();
   }
 
+  /** @private The door has just been heard: from now on it may be silent for so long, and no longer. */
+  alarm() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.close("timeout", "the door is silent"), DEAD_AFTER_MS);
+  }
+
   /** @private */
   beat() {
-    if (performance.now() - this.heardAt > DEAD_AFTER_MS) return this.close("timeout", "the door is silent");
     if (this.up) this.command("ping", {}, DEAD_AFTER_MS).catch(() => undefined);
   }
 
