@@ -178,7 +178,7 @@ class Daemon:
         except asyncio.QueueFull:
             self._dropped += 1
             if self._dropped == 1:
-                log.exception("inbox-full", dropped=type(event).__name__)
+                log.error("inbox-full", dropped=type(event).__name__)
 
     async def _serve_inbox(self) -> None:
         while True:
@@ -188,9 +188,6 @@ class Daemon:
             now = self._clock.now()
             for effect in self._station.handle(event, now):
                 self._perform(effect)
-            signed = self._authority.signed
-            if signed is not None:
-                self._clock.raise_to(signed.roster.issued)
 
     async def _next_event(self) -> Event:
         deadline = self._station.deadline
@@ -221,6 +218,7 @@ class Daemon:
             case do.ReleaseStrike(door, seconds):
                 self._attempt("strike", lambda: self._panel.release_strike(door, seconds))
             case do.KeepRoster(signed):
+                self._clock.raise_to(signed.roster.issued)
                 self._store_later(self._store.keep_roster, signed)
             case do.RecordCall():
                 self._store_later(self._store.record_call, effect)
@@ -248,7 +246,7 @@ class Daemon:
         try:
             await asyncio.to_thread(write, value)
         except OSError as error:
-            log.exception("storage", why=str(error))
+            log.error("storage", why=str(error))
             self._post(Warned("storage", True))
         else:
             self._post(Warned("storage", False))

@@ -11,13 +11,12 @@ from device.adapters.store import FileStore
 from device.adapters.wss import probe, tls_context
 from device.config import Config, load_config
 from device.core.events import Event, HardwareFault
+from device.dates import WARN_DAYS
 from device.identity import DeviceIdentity, load_identity
 from device.wiring import build_panel, build_sound, build_video
 from protocol.certificates import days_left
 from protocol.errors import DoorwardError, PeerError
 from protocol.roster import SignedRoster, verify_roster
-
-WARN_DAYS = 90
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 """No clock can be right that shows an earlier time than this program's making."""

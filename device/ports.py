@@ -85,7 +85,7 @@ class Sound(Protocol):
 
 
 class Peers(Protocol):
-    """DTLS-SRTP connections, by link id. Posts LinkOffered, LinkOpened, LinkMessage, LinkCandidate, LinkLost."""
+    """DTLS-SRTP connections, by link id. Posts LinkOffered, LinkOpened, LinkMessage, LinkLost."""
 
     def open_link(self, link: str, ice_servers: Sequence[IceServer]) -> None: ...
 

@@ -299,9 +299,5 @@ def parse_to_door(text: str | bytes) -> ToDoor:
     return cast("ToDoor", _parse(text, ToDoor, CONTROL_LIMIT))
 
 
-def parse_from_door(text: str | bytes) -> FromDoor:
-    return cast("FromDoor", _parse(text, FromDoor, CONTROL_LIMIT))
-
-
 def _parse(text: str | bytes, union: Any, limit: int) -> object:
     return convert_union(parse_json(text, limit), union)

@@ -8,6 +8,7 @@ Python's lock for 10 ms and more: measured, that much later came the first pictu
 import asyncio
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -111,7 +112,7 @@ class _Line:
         return f"{self.what}: ALSA {self._pcm_name!r}: {error}"
 
 
-class _Direction:
+class _Direction(ABC):
     """A thread that keeps a prepared PCM and works it while it is wanted."""
 
     def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
@@ -140,12 +141,13 @@ class _Direction:
             self._thread.join(3)
             self._thread = None
 
+    @abstractmethod
     def _wanted(self) -> bool:
-        raise NotImplementedError
+        """Whether there is something to do. Called with the lock held."""
 
+    @abstractmethod
     def _work(self, pcm: Any) -> None:
         """Until it is no longer wanted, or the daemon is closing. ALSAAudioError if the card fails."""
-        raise NotImplementedError
 
     def _run(self, pcm: Any) -> None:
         while not self._closing:

@@ -40,10 +40,6 @@ class Authority:
         self._signed, self._held = signed, signed.held
         return signed
 
-    @property
-    def signed(self) -> SignedRoster | None:
-        return self._signed
-
     def in_force(self, now: Instant) -> Roster | None:
         """The roster, unless it has expired, or this very device no longer stands on it."""
         if self._signed is None or now.utc >= self._signed.roster.expires:

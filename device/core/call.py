@@ -34,7 +34,7 @@ from device.core.events import (
 )
 from device.core.rules import CallRules
 from device.core.stage import After, Stage
-from device.core.view import FAULTS, Idle, Phase, Picture, Ringing, Talking
+from device.core.view import FAULTS, Idle, Look, Phase, Picture, Ringing, Talking
 from protocol.messages import (
     AnswerCall,
     Command,
@@ -67,7 +67,6 @@ class Call:
         self._new_call = new_call
         self._phase: Phase = Idle(since=1)
         self._picture = Picture(faults=frozenset({"offline", "roster"}))
-        self._views_until: dict[str, float] = {}
         self._until: float | None = None
         self._after: After | None = None
         self._waking = False
@@ -80,7 +79,11 @@ class Call:
 
     @property
     def deadline(self) -> float | None:
-        times = [self._until, self._after.until if self._after else None, *self._views_until.values()]
+        times = [
+            self._until,
+            self._after.until if self._after else None,
+            *(look.until for look in self._picture.views.values()),
+        ]
         return min((at for at in times if at is not None), default=None)
 
     @property
@@ -153,7 +156,6 @@ class Call:
             return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]
         self._phase = Ringing(int(now.utc), call, button, tuple(rung), frozenset())
         self._until = now.mono + self._rules.ring_s
-        self._views_until = {}
         self._picture = replace(self._picture, views={})
         self._reached = bool(linked)
         absent = [answerer for answerer in rung if answerer not in linked]
@@ -203,11 +205,11 @@ class Call:
             raise _Refusal("not-allowed", "this key may not open")
         if command.door not in self._rules.doors or command.door not in roster.doors:
             raise _Refusal("unknown", f"there is no door {command.door!r}")
-        view = self._picture.views.get(link)
+        look = self._picture.views.get(link)
         concerned = not isinstance(self._phase, Idle) and (
             command.call == self._phase.call and self._picture.concerns(self._phase, answerer)
         )
-        if not concerned and command.call != view:
+        if not concerned and (look is None or command.call != look.call):
             raise _Refusal("not-now", "open the door from a ring, a talk or a view")
         if "strike" in self._picture.faults:
             raise _Refusal("fault", "the strike does not work")
@@ -227,10 +229,8 @@ class Call:
         if on and not isinstance(self._phase, Idle):
             raise _Refusal("not-now", "somebody is at the door")
         views = {k: v for k, v in self._picture.views.items() if k != link}
-        self._views_until.pop(link, None)
         if on:
-            views[link] = self._new_call()
-            self._views_until[link] = now.mono + self._rules.view_s
+            views[link] = Look(self._new_call(), now.mono + self._rules.view_s)
         self._picture = replace(self._picture, views=views)
         return [Note("info", "view", {"by": answerer, "on": on})]
 
@@ -245,7 +245,6 @@ class Call:
         keep = {k: v for k, v in self._picture.links.items() if k != link}
         views = {k: v for k, v in self._picture.views.items() if k != link}
         self._picture = replace(self._picture, links=keep, views=views)
-        self._views_until.pop(link, None)
         self._stage.forget(link)
         if isinstance(self._phase, Talking) and self._phase.link == link:
             return [*self._end(self._phase, "answered", now), Note("warning", "talking-link-lost")]
@@ -256,7 +255,6 @@ class Call:
         self._set_fault("roster", roster is None)
         views = {k: v for k, v in self._picture.views.items() if self._may(self._picture.links[k], "view")}
         self._picture = replace(self._picture, views=views)
-        self._views_until = {k: v for k, v in self._views_until.items() if k in views}
         match self._phase:
             case Talking() as talking if not self._may(talking.answerer, "talk"):
                 return self._end(talking, "answered", now)
@@ -267,12 +265,8 @@ class Call:
     # The end of things
 
     def _expire(self, now: Instant) -> list[Effect]:
-        ended = {link for link, at in self._views_until.items() if at <= now.mono}
-        if ended:
-            self._views_until = {k: v for k, v in self._views_until.items() if k not in ended}
-            self._picture = replace(
-                self._picture, views={k: v for k, v in self._picture.views.items() if k not in ended}
-            )
+        views = {link: look for link, look in self._picture.views.items() if look.until > now.mono}
+        self._picture = replace(self._picture, views=views)
         if self._after is not None and self._after.until <= now.mono:
             self._after = None
         if self._until is None or now.mono < self._until or isinstance(self._phase, Idle):

@@ -111,12 +111,6 @@ class LinkMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkCandidate:
-    link: str
-    candidate: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class LinkLost:
     link: str
     why: str
@@ -182,7 +176,6 @@ Event = (
     | LinkOffered
     | LinkOpened
     | LinkMessage
-    | LinkCandidate
     | LinkLost
     | LinkUp
     | LinkDown

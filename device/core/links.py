@@ -24,7 +24,6 @@ from device.core.events import (
     Commanded,
     Event,
     Instant,
-    LinkCandidate,
     LinkDown,
     LinkLost,
     LinkMessage,
@@ -38,7 +37,7 @@ from device.core.events import (
 )
 from device.core.rules import LinkRules
 from device.core.sessions import Session, Sessions
-from protocol.candidates import PER_LINK, Candidate, vet_candidate
+from protocol.candidates import PER_LINK, vet_candidate
 from protocol.errors import PeerError
 from protocol.messages import (
     Answer,
@@ -140,9 +139,6 @@ class Links:
             case LinkOffered(link, sdp) if self._stage(link) == "offering":
                 self._links[link].stage, self._links[link].offer = "offered", sdp
                 return [Tell(Offer(session=self._links[link].session, link=link, sdp=sdp))]
-            case LinkCandidate(link, candidate) if self._stage(link) in ("offered", "accepted"):
-                line = None if candidate is None else Candidate(candidate, "0", 0)
-                return [Tell(DeviceCandidate(session=self._links[link].session, link=link, candidate=line))]
             case LinkOpened(link) if self._stage(link) == "accepted":
                 self._links[link].stage = "opened"
                 return [SendControl(link, self._hello(link))]

@@ -100,7 +100,7 @@ class Station:
         """RosterChanged when another roster came into force, or the one in force has expired."""
         roster = self._authority.in_force(now)
         self._expires_at = None if roster is None else now.mono + (roster.expires - now.utc)
-        if roster == self._in_force:
+        if roster is self._in_force:
             return []
         self._in_force = roster
         return [RosterChanged(roster)]

@@ -41,12 +41,20 @@ Phase = Idle | Ringing | Talking
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody looks in, under a call id of its own, at most `until` (monotonic seconds)."""
+
+    call: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """What surrounds the call: who is linked, who looks in under which call id, which doors are open until when."""
 
     roster: Roster | None = None
     links: dict[str, str] = field(default_factory=dict)
-    views: dict[str, str] = field(default_factory=dict)
+    views: dict[str, Look] = field(default_factory=dict)
     doors: dict[str, int] = field(default_factory=dict)
     faults: frozenset[Fault] = frozenset()
 
@@ -75,7 +83,8 @@ class Picture:
 def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> State:
     """The whole state as `link` may see it; whom the call does not concern sees `busy` and nothing of it."""
     answerer = picture.links[link]
-    call: str | None = picture.views.get(link)
+    look = picture.views.get(link)
+    call: str | None = look.call if look else None
     button: str | None = None
     answered_by: str | None = None
     name: PhaseName = "busy"
