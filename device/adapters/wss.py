@@ -1,10 +1,11 @@
 """The signaling connection: WSS with mutual TLS 1.3, trusting the site's CA and nothing else (protocol section 3)."""
 
 import asyncio
+import contextlib
 import random
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,7 +55,7 @@ def tls_context(ca_pem: str, certificate_pem: str, key_path: Path) -> ssl.SSLCon
 
 async def dial(url: str, context: ssl.SSLContext) -> ClientConnection:
     """A connection whose server was verified. SignalingRefused or SignalingLost say which kind of failure it was."""
-    try:
+    with _told_apart(url):
         connection = await connect(
             url,
             ssl=context,
@@ -67,25 +68,11 @@ async def dial(url: str, context: ssl.SSLContext) -> ClientConnection:
             ping_timeout=PING_S,
             proxy=None,
         )
-    except ssl.SSLCertVerificationError as error:
-        hint = CLOCK_HINT if error.verify_code in (9, 10) else ""  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
-        raise SignalingRefused(f"{url}: the server's certificate: {error.verify_message}{hint}") from error
-    except ssl.SSLError as error:
-        raise SignalingRefused(f"{url}: TLS: {error.reason or error}") from error
-    except websockets.InvalidStatus as error:
-        raise SignalingRefused(f"{url}: the server answered {error.response.status_code}") from error
-    except websockets.InvalidMessage as error:
-        # Under TLS 1.3 a refused client certificate shows only here, as an end of the stream.
-        raise SignalingRefused(f"{url}: the server closed: is this device on its roster?") from error
-    except (websockets.WebSocketException, ValueError) as error:
-        raise SignalingRefused(f"{url}: {error}") from error
-    except (OSError, TimeoutError) as error:
-        raise SignalingLost(f"{url}: {str(error) or type(error).__name__}") from error
-    try:
-        _check_peer(connection)
-    except (PeerError, ValueError) as error:  # ValueError: a certificate that cannot be read
-        await connection.close()
-        raise SignalingRefused(f"{url}: {error}") from error
+        try:
+            _check_peer(connection)
+        except PeerError:
+            await connection.close()
+            raise
     return connection
 
 
@@ -94,7 +81,7 @@ async def probe(url: str, context: ssl.SSLContext) -> None:
     daemon's. Raises as `dial` does.
     """
     parts = urlsplit(url)
-    try:
+    with _told_apart(url):
         async with asyncio.timeout(OPEN_S):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context)
             try:
@@ -105,18 +92,30 @@ async def probe(url: str, context: ssl.SSLContext) -> None:
                 status = (await reader.readline()).decode("ascii", "replace").split(" ")
             finally:
                 writer.close()
-    except ssl.SSLCertVerificationError as error:
-        hint = CLOCK_HINT if error.verify_code in (9, 10) else ""
-        raise SignalingRefused(f"{url}: the server's certificate: {error.verify_message}{hint}") from error
-    except ssl.SSLError as error:
-        raise SignalingRefused(f"{url}: TLS: {error.reason or error}") from error
-    except (PeerError, ValueError) as error:
-        raise SignalingRefused(f"{url}: {error}") from error
-    except (OSError, TimeoutError) as error:
-        raise SignalingLost(f"{url}: {str(error) or type(error).__name__}") from error
     # Without the upgrade that a WebSocket asks for, an admitted device is told that it is a bad request.
     if len(status) < 2 or status[1] in ("401", "403", "404", "429"):
         raise SignalingRefused(f"{url}: the server refused this device ({' '.join(status).strip() or 'closed'})")
+
+
+@contextlib.contextmanager
+def _told_apart(url: str) -> Iterator[None]:
+    """SignalingRefused where the server will not have us or is not ours, SignalingLost where it was not reached."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        hint = CLOCK_HINT if error.verify_code in (9, 10) else ""  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
+        raise SignalingRefused(f"{url}: the server's certificate: {error.verify_message}{hint}") from error
+    except ssl.SSLError as error:
+        raise SignalingRefused(f"{url}: TLS: {error.reason or error}") from error
+    except websockets.InvalidStatus as error:
+        raise SignalingRefused(f"{url}: the server answered {error.response.status_code}") from error
+    except websockets.InvalidMessage as error:
+        # Under TLS 1.3 a refused client certificate shows only here, as an end of the stream.
+        raise SignalingRefused(f"{url}: the server closed: is this device on its roster?") from error
+    except (PeerError, websockets.WebSocketException, ValueError) as error:
+        raise SignalingRefused(f"{url}: {error}") from error
+    except (OSError, TimeoutError) as error:
+        raise SignalingLost(f"{url}: {str(error) or type(error).__name__}") from error
 
 
 def _check_peer(connection: ClientConnection) -> None:
@@ -142,6 +141,7 @@ class WebsocketsSignaling:
         self._url = url
         self._context = context
         self._post = post
+        self._connection: ClientConnection | None = None
         self._outbox: asyncio.Queue[FromDevice] | None = None
         self._log = structlog.get_logger().bind(server=url)
 
@@ -154,6 +154,8 @@ class WebsocketsSignaling:
         except asyncio.QueueFull:
             self._log.warning("signaling-outbox-full")
             self._outbox = None
+            if self._connection is not None:
+                self._connection.transport.abort()  # the reader sees the end, and a new connection is made
 
     async def run(self) -> None:
         """Connect, serve, and connect again: soon after a loss, slowly and loudly after a refusal."""
@@ -167,14 +169,13 @@ class WebsocketsSignaling:
                 why, delay, level = str(error), lost.delay(), "warning"
             except SignalingRefused as error:
                 why, delay, level = str(error), refused.delay(), "error"
-            self._outbox = None
             self._post(SignalingDown(why))
             self._log.log(_LEVELS[level if why != said else "debug"], "signaling-down", why=why)
             said = why
             await asyncio.sleep(delay)
 
     async def _serve(self, lost: Backoff, refused: Backoff) -> None:
-        connection = await dial(self._url, self._context)
+        connection = self._connection = await dial(self._url, self._context)
         sender: asyncio.Task[None] | None = None
         try:
             welcome = parse_to_device(await asyncio.wait_for(connection.recv(), OPEN_S))
@@ -194,10 +195,20 @@ class WebsocketsSignaling:
         except (websockets.ConnectionClosed, TimeoutError) as error:
             raise SignalingLost(f"{self._url}: {str(error) or 'no welcome'}") from error
         finally:
-            if sender is not None:
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
+            self._connection = self._outbox = None
+            end = await _ended(sender)
             await connection.close()
+            if end is not None:
+                raise end
+
+
+async def _ended(sender: asyncio.Task[None] | None) -> Exception | None:
+    """End the sender; what it died of, if it did."""
+    if sender is None:
+        return None
+    sender.cancel()
+    (end,) = await asyncio.gather(sender, return_exceptions=True)
+    return end if isinstance(end, Exception) else None
 
 
 async def _send(connection: ClientConnection, outbox: asyncio.Queue[FromDevice]) -> None:
@@ -207,6 +218,9 @@ async def _send(connection: ClientConnection, outbox: asyncio.Queue[FromDevice])
             await connection.send(encode(await outbox.get()))
     except websockets.ConnectionClosed:
         return
+    except Exception:
+        connection.transport.abort()  # the reader shall not go on alone
+        raise
 
 
 _LEVELS = {"debug": 10, "warning": 30, "error": 40}

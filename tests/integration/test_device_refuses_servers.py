@@ -13,14 +13,14 @@ import pytest
 from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 
-from device.adapters.wss import CLOCK_HINT, SUBPROTOCOL, WebsocketsSignaling, dial, probe, tls_context
+from device.adapters.wss import CLOCK_HINT, OUTBOX, SUBPROTOCOL, WebsocketsSignaling, dial, probe, tls_context
 from device.core.events import Event, SignalingDown, SignalingUp
 from device.errors import SignalingLost, SignalingRefused
 from device.identity import load_identity
 from protocol.certificates import load_certificates, operator_urn
 from protocol.codec import encode
 from protocol.keys import load_private_key, new_key
-from protocol.messages import DeviceWelcome
+from protocol.messages import DeviceWelcome, RingEnded
 from provisioning.authority import Authority, new_authority
 from provisioning.site import DevicePlan, Site, SitePlan, make_site
 from tests.pki import CLIENT, HOUR, SERVER, YEAR, Made, Wish, device_wish, host, make, server_wish, uri
@@ -233,3 +233,42 @@ async def test_the_systems_own_authorities_count_for_nothing(
     monkeypatch.setenv("SSL_CERT_FILE", str(system))
     async with server(tmp_path, make(server_wish(other, HOSTS))) as url:
         assert "unable to get local issuer certificate" in await refusal(url, device_context(site))
+
+
+async def test_a_server_that_takes_nothing_more_is_given_up(site: Site, tmp_path: Path) -> None:
+    """Not kept mute: without offers nobody could be rung until somebody restarted something."""
+    async with server(tmp_path, make(good(site))) as url:
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        signaling = WebsocketsSignaling(url, device_context(site), events.put_nowait)
+        running = asyncio.create_task(signaling.run())
+        try:
+            assert isinstance(await asyncio.wait_for(events.get(), DEADLINE_S), SignalingUp)
+            for _ in range(OUTBOX + 1):  # in one breath: nothing of it can have been sent yet
+                signaling.send(RingEnded(call="A" * 22))
+            down = await asyncio.wait_for(events.get(), DEADLINE_S)
+            assert isinstance(down, SignalingDown)
+            assert isinstance(await asyncio.wait_for(events.get(), DEADLINE_S), SignalingUp), "and comes back"
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_sender_that_dies_is_not_outlived(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected death ends the daemon, and the service manager starts it anew."""
+
+    def broken(_: object) -> str:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr("device.adapters.wss.encode", broken)
+    async with server(tmp_path, make(good(site))) as url:
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        signaling = WebsocketsSignaling(url, device_context(site), events.put_nowait)
+        running = asyncio.create_task(signaling.run())
+        try:
+            assert isinstance(await asyncio.wait_for(events.get(), DEADLINE_S), SignalingUp)
+            signaling.send(RingEnded(call="A" * 22))
+            with pytest.raises(RuntimeError, match="on purpose"):
+                await asyncio.wait_for(running, DEADLINE_S)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
