@@ -219,7 +219,7 @@ class Daemon:
                 self._attempt("strike", lambda: self._panel.release_strike(door, seconds))
             case do.KeepRoster(signed):
                 self._clock.raise_to(signed.roster.issued)
-                self._store_later(self._store.keep_roster, signed)
+                self._store_later(self._store.keep_roster, effect)
             case do.RecordCall():
                 self._store_later(self._store.record_call, effect)
             case _ if peers is None:
@@ -272,11 +272,20 @@ class Daemon:
 
     def _load_rosters(self) -> None:
         """The newest of what was kept and what the bundle brought."""
-        for source in (self._store.load_roster, lambda: self._identity.roster):
+        try:
+            *successions, kept = self._store.load_roster() or [""]
+        except OSError as error:
+            log.warning("roster-unreadable", why=str(error))
+            successions, kept = [], ""
+        for jws in successions:
             try:
-                jws = source()
-                signed = self._authority.accept(jws) if jws is not None else None
-            except (PeerError, OSError) as error:
+                self._authority.follow(jws)
+            except PeerError as error:  # the bundle may be newer than they are
+                log.info("roster-key-passed-over", why=str(error))
+        for jws in filter(None, (kept, self._identity.roster)):
+            try:
+                signed = self._authority.accept(jws)
+            except PeerError as error:
                 log.warning("roster-refused", why=str(error))
                 continue
             if signed is not None:

@@ -17,6 +17,7 @@ from device.wiring import build_panel, build_sound, build_video
 from protocol.certificates import days_left
 from protocol.errors import DoorwardError, PeerError
 from protocol.roster import SignedRoster, verify_roster
+from protocol.roster_key import Pinned, follow_all
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 """No clock can be right that shows an earlier time than this program's making."""
@@ -88,10 +89,9 @@ def _newest_roster(config: Config, identity: DeviceIdentity) -> SignedRoster:
     """The newest of the bundle's roster, which was verified with the identity, and the one that was kept."""
     best = verify_roster(identity.roster, identity.roster_key, identity.site, identity.device)
     try:
-        kept = FileStore(Path(config.state)).load_roster()
-        if kept is None:
-            return best
-        newer = verify_roster(kept, identity.roster_key, identity.site, identity.device)
+        *successions, kept = FileStore(Path(config.state)).load_roster() or [identity.roster]
+        pinned, _ = follow_all(successions, Pinned(identity.roster_key), identity.site)
+        newer = verify_roster(kept, pinned.jwk, identity.site, identity.device)
     except (PeerError, OSError):
         return best  # the daemon does the same, and says so in its log
     return newer if newer.roster.serial > best.roster.serial else best

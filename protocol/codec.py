@@ -38,9 +38,9 @@ def convert(value: object, kind: type[T]) -> T:
         raise PeerError(str(error)) from error
 
 
-def convert_union(value: object, union: Any) -> object:
-    """`convert` for a union of tagged structs, which the type system cannot pass along."""
-    return convert(value, union)
+def decode_union(text: str | bytes, union: Any, limit: int) -> object:
+    """`decode` for a union of tagged structs, which the type system cannot pass along."""
+    return convert(parse_json(text, limit), union)
 
 
 def parse_json(text: str | bytes, limit: int = MESSAGE_LIMIT) -> Any:

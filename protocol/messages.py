@@ -1,11 +1,11 @@
 """Every message of the protocol (sections 3 to 5), as tagged structs; unions say who may send what to whom."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from protocol.candidates import Candidate
-from protocol.codec import CONTROL_LIMIT, MESSAGE_LIMIT, convert_union, parse_json
+from protocol.codec import CONTROL_LIMIT, MESSAGE_LIMIT, decode_union
 from protocol.ids import CallId, Id, Positive, Token
 
 Sdp = Annotated[str, Meta(max_length=32 * 1024)]
@@ -24,8 +24,8 @@ Fault = Literal[
 RefusalCode = Literal["not-allowed", "not-now", "answered-elsewhere", "unknown", "too-fast", "fault"]
 
 
-class _Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    pass
+class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
+    """Something that travels: an object whose `type` says what it is."""
 
 
 class IceServer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,11 +54,17 @@ class DeviceOnline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 # Both directions, every channel
 
 
-class RosterMessage(_Message, frozen=True, tag="roster"):
+class RosterMessage(Message, frozen=True, tag="roster"):
     jws: Jws
 
 
-class ErrorMessage(_Message, frozen=True, tag="error"):
+class RosterKeyMessage(Message, frozen=True, tag="roster-key"):
+    """A successor of the roster key (section 8, rule 16); always sent before the rosters that it signed."""
+
+    jws: Jws
+
+
+class ErrorMessage(Message, frozen=True, tag="error"):
     code: Text
     message: Text
 
@@ -66,81 +72,92 @@ class ErrorMessage(_Message, frozen=True, tag="error"):
 # Device and server
 
 
-class DeviceWelcome(_Message, frozen=True, tag="welcome"):
+class DeviceWelcome(Message, frozen=True, tag="welcome"):
     ice_servers: IceServerList
     roster: Jws | None
     answerers: Annotated[list[Presence], Meta(max_length=1024)]
     time: Positive
 
 
-class Arrived(_Message, frozen=True, tag="arrived"):
+class Arrived(Message, frozen=True, tag="arrived"):
     session: Token
     answerer: Id
 
 
-class Left(_Message, frozen=True, tag="left"):
+class Left(Message, frozen=True, tag="left"):
     session: Token
 
 
-class IceServers(_Message, frozen=True, tag="ice-servers"):
+class IceServers(Message, frozen=True, tag="ice-servers"):
     ice_servers: IceServerList
 
 
-class Offer(_Message, frozen=True, tag="offer"):
+class Offer(Message, frozen=True, tag="offer"):
     session: Token
     link: Token
     sdp: Sdp
 
 
-class Answer(_Message, frozen=True, tag="answer"):
+class Answer(Message, frozen=True, tag="answer"):
     session: Token
     link: Token
     sdp: Sdp
     proof: Jws
 
 
-class Close(_Message, frozen=True, tag="close"):
+class Close(Message, frozen=True, tag="close"):
     session: Token
     link: Token
     reason: Reason
 
 
-class DeviceCandidate(_Message, frozen=True, tag="candidate"):
+class DeviceCandidate(Message, frozen=True, tag="candidate"):
     session: Token
     link: Token
     candidate: Candidate | None
 
 
-class Ring(_Message, frozen=True, tag="ring"):
+class Ring(Message, frozen=True, tag="ring"):
     call: CallId
     button: Id
     answerers: Annotated[list[Id], Meta(max_length=64)]
 
 
-class RingEnded(_Message, frozen=True, tag="ring-ended"):
+class RingEnded(Message, frozen=True, tag="ring-ended"):
     call: CallId
 
 
-class RosterAccepted(_Message, frozen=True, tag="roster-accepted"):
+class RosterAccepted(Message, frozen=True, tag="roster-accepted"):
     jws: Jws
 
 
-ToDevice = DeviceWelcome | Arrived | Left | RosterMessage | IceServers | Answer | Close | DeviceCandidate | ErrorMessage
+ToDevice = (
+    DeviceWelcome
+    | Arrived
+    | Left
+    | RosterMessage
+    | RosterKeyMessage
+    | IceServers
+    | Answer
+    | Close
+    | DeviceCandidate
+    | ErrorMessage
+)
 FromDevice = Offer | Close | Ring | RingEnded | DeviceCandidate | RosterAccepted
 
 # Answerer and server
 
 
-class Challenge(_Message, frozen=True, tag="challenge"):
+class Challenge(Message, frozen=True, tag="challenge"):
     nonce: Token
     site: Id
 
 
-class LoginMessage(_Message, frozen=True, tag="login"):
+class LoginMessage(Message, frozen=True, tag="login"):
     jws: Jws
 
 
-class AnswererWelcome(_Message, frozen=True, tag="welcome"):
+class AnswererWelcome(Message, frozen=True, tag="welcome"):
     session: Token
     ice_servers: IceServerList
     rosters: Annotated[list[Jws], Meta(max_length=64)]
@@ -148,31 +165,31 @@ class AnswererWelcome(_Message, frozen=True, tag="welcome"):
     push_key: Text | None
 
 
-class DevicePresence(_Message, frozen=True, tag="device"):
+class DevicePresence(Message, frozen=True, tag="device"):
     device: Id
     online: bool
 
 
-class AnswererOffer(_Message, frozen=True, tag="offer"):
+class AnswererOffer(Message, frozen=True, tag="offer"):
     device: Id
     link: Token
     sdp: Sdp
 
 
-class AnswererAnswer(_Message, frozen=True, tag="answer"):
+class AnswererAnswer(Message, frozen=True, tag="answer"):
     device: Id
     link: Token
     sdp: Sdp
     proof: Jws
 
 
-class AnswererCandidate(_Message, frozen=True, tag="candidate"):
+class AnswererCandidate(Message, frozen=True, tag="candidate"):
     device: Id
     link: Token
     candidate: Candidate | None
 
 
-class AnswererClose(_Message, frozen=True, tag="close"):
+class AnswererClose(Message, frozen=True, tag="close"):
     device: Id
     link: Token
     reason: Reason
@@ -184,6 +201,7 @@ ToAnswerer = (
     | AnswererOffer
     | DevicePresence
     | RosterMessage
+    | RosterKeyMessage
     | AnswererCandidate
     | AnswererClose
     | ErrorMessage
@@ -193,7 +211,7 @@ FromAnswerer = LoginMessage | AnswererAnswer | AnswererCandidate | AnswererClose
 # The control channel of a link
 
 
-class Hello(_Message, frozen=True, tag="hello"):
+class Hello(Message, frozen=True, tag="hello"):
     """The first message of each end (section 8, rule 8): every member is compared."""
 
     v: Literal[1]
@@ -212,7 +230,7 @@ class You(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     may: list[May]
 
 
-class State(_Message, frozen=True, tag="state"):
+class State(Message, frozen=True, tag="state"):
     """Everything this link may know of the door; sent whole after every change."""
 
     phase: Phase
@@ -227,77 +245,73 @@ class State(_Message, frozen=True, tag="state"):
     faults: list[Fault]
 
 
-class Done(_Message, frozen=True, tag="done"):
+class Done(Message, frozen=True, tag="done"):
     id: Positive
 
 
-class Refused(_Message, frozen=True, tag="refused"):
+class Refused(Message, frozen=True, tag="refused"):
     id: Positive
     code: RefusalCode
     message: Text
 
 
-class LinkClose(_Message, frozen=True, tag="close"):
+class LinkClose(Message, frozen=True, tag="close"):
     reason: Reason
 
 
-class Ping(_Message, frozen=True, tag="ping"):
+class Ping(Message, frozen=True, tag="ping"):
     id: Positive
 
 
-class AnswerCall(_Message, frozen=True, tag="answer"):
-    id: Positive
-    call: CallId
-
-
-class Decline(_Message, frozen=True, tag="decline"):
+class AnswerCall(Message, frozen=True, tag="answer"):
     id: Positive
     call: CallId
 
 
-class HangUp(_Message, frozen=True, tag="hang-up"):
+class Decline(Message, frozen=True, tag="decline"):
     id: Positive
     call: CallId
 
 
-class OpenDoor(_Message, frozen=True, tag="open-door"):
+class HangUp(Message, frozen=True, tag="hang-up"):
+    id: Positive
+    call: CallId
+
+
+class OpenDoor(Message, frozen=True, tag="open-door"):
     id: Positive
     door: Id
     call: CallId
 
 
-class View(_Message, frozen=True, tag="view"):
+class View(Message, frozen=True, tag="view"):
     id: Positive
     on: bool
 
 
 Command = AnswerCall | Decline | HangUp | OpenDoor | View | Ping
-ToDoor = Hello | Command | Done | RosterMessage | LinkClose
-FromDoor = Hello | State | Done | Refused | RosterMessage | LinkClose | Ping
+ToDoor = Hello | Command | Done | RosterMessage | RosterKeyMessage | LinkClose
+FromDoor = Hello | State | Done | Refused | RosterMessage | RosterKeyMessage | LinkClose | Ping
 
 
 # Text in, checked message out. PeerError for an unknown `type` or a member of the wrong shape.
 
 
 def parse_to_device(text: str | bytes) -> ToDevice:
-    return cast("ToDevice", _parse(text, ToDevice, MESSAGE_LIMIT))
+    return cast("ToDevice", decode_union(text, ToDevice, MESSAGE_LIMIT))
 
 
 def parse_from_device(text: str | bytes) -> FromDevice:
-    return cast("FromDevice", _parse(text, FromDevice, MESSAGE_LIMIT))
+    return cast("FromDevice", decode_union(text, FromDevice, MESSAGE_LIMIT))
 
 
 def parse_to_answerer(text: str | bytes) -> ToAnswerer:
-    return cast("ToAnswerer", _parse(text, ToAnswerer, MESSAGE_LIMIT))
+    return cast("ToAnswerer", decode_union(text, ToAnswerer, MESSAGE_LIMIT))
 
 
 def parse_from_answerer(text: str | bytes) -> FromAnswerer:
-    return cast("FromAnswerer", _parse(text, FromAnswerer, MESSAGE_LIMIT))
+    return cast("FromAnswerer", decode_union(text, FromAnswerer, MESSAGE_LIMIT))
 
 
 def parse_to_door(text: str | bytes) -> ToDoor:
-    return cast("ToDoor", _parse(text, ToDoor, CONTROL_LIMIT))
-
-
-def _parse(text: str | bytes, union: Any, limit: int) -> object:
-    return convert_union(parse_json(text, limit), union)
+    return cast("ToDoor", decode_union(text, ToDoor, CONTROL_LIMIT))

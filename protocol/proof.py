@@ -9,7 +9,7 @@ from protocol import jws as jose
 from protocol.codec import decode, encode
 from protocol.errors import PeerError
 from protocol.ids import Digest, Fingerprint, Id, Positive, Token, b64url
-from protocol.keys import PrivateKey
+from protocol.keys import Jwk, PrivateKey
 
 LOGIN = "doorward-login+jwt"
 PROOF = "doorward-proof+jwt"
@@ -72,6 +72,14 @@ def verify_proof(text: str) -> tuple[Proof, str]:
 
 def sign_accepted(accepted: Accepted, key: PrivateKey) -> str:
     return jose.sign(encode(accepted).encode(), key, ACCEPTED)
+
+
+def verify_accepted(text: str, device_key: Jwk) -> Accepted:
+    """What the device with this key has confirmed; PeerError if another key signed it (section 8, rule 12).
+
+    Whether its certificate stands on that very roster is the caller's to judge.
+    """
+    return decode(jose.verify(text, ACCEPTED, device_key), Accepted)
 
 
 def text_digest(text: str) -> str:

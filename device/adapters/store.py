@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from device.core.effects import RecordCall
+from device.core.effects import KeepRoster, RecordCall
 from device.core.events import Instant
-from protocol.roster import SignedRoster
 
 JOURNAL_LINES = 1000
 """Calls kept; older ones are dropped once there are twice as many."""
@@ -37,15 +36,17 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load_roster(self) -> str | None:
+    def load_roster(self) -> list[str]:
+        """The lines of the kept roster file: successions of the roster key, then the roster; none at first."""
         try:
-            return (self._folder / "roster.jws").read_text(encoding="ascii", errors="replace")
+            return (self._folder / "roster.jws").read_text(encoding="ascii", errors="replace").split()
         except FileNotFoundError:
-            return None
+            return []
 
-    def keep_roster(self, signed: SignedRoster) -> None:
+    def keep_roster(self, kept: KeepRoster) -> None:
+        """One file, so that a roster is never without the way to its key."""
         self._make_folder()
-        write_atomically(self._folder / "roster.jws", signed.jws.encode())
+        write_atomically(self._folder / "roster.jws", "\n".join([*kept.successions, kept.signed.jws, ""]).encode())
 
     def load_time(self) -> float:
         """The newest time ever saved, seconds UTC; 0 if none can be read."""

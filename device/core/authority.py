@@ -5,9 +5,10 @@ from collections.abc import Callable
 from device.core.events import Instant
 from protocol.errors import PeerError
 from protocol.keys import Jwk
-from protocol.messages import Answer, Hello
+from protocol.messages import Answer, Hello, RosterKeyMessage, RosterMessage
 from protocol.proof import text_digest, verify_proof
 from protocol.roster import Held, Roster, SignedRoster, admit, verify_roster
+from protocol.roster_key import Pinned, follow
 from protocol.sdp import Vetted, vet_answer
 
 
@@ -25,7 +26,8 @@ class Authority:
     ) -> None:
         self.site = site
         self.device = device
-        self._roster_key = roster_key
+        self._pinned = Pinned(roster_key)
+        self._successions: list[str] = []
         self._fingerprint = fingerprint
         self._now = now
         self._held = held
@@ -33,12 +35,33 @@ class Authority:
 
     def accept(self, jws: str) -> SignedRoster | None:
         """Take a roster; None if it is the one already held. PeerError (reason `roster`) if it must be refused."""
-        signed = verify_roster(jws, self._roster_key, self.site, self.device)
+        signed = verify_roster(jws, self._pinned.jwk, self.site, self.device)
         admit(signed, self._held)
         if self._signed is not None and signed.digest == self._signed.digest:
             return None
         self._signed, self._held = signed, signed.held
         return signed
+
+    def follow(self, jws: str) -> bool:
+        """Believe the successor of the roster key from now on; False if it is the one that is believed already.
+
+        PeerError (reason `roster`) if it must be refused. The roster that is held stays in force.
+        """
+        if jws in self._successions:
+            return False
+        self._pinned = follow(jws, self._pinned, self.site)
+        self._successions.append(jws)
+        return True
+
+    @property
+    def successions(self) -> tuple[str, ...]:
+        """What led from the pinned roster key to the one that is believed now."""
+        return tuple(self._successions)
+
+    @property
+    def signed(self) -> SignedRoster | None:
+        """The newest roster, in force or not."""
+        return self._signed
 
     def in_force(self, now: Instant) -> Roster | None:
         """The roster, unless it has expired, or this very device no longer stands on it."""
@@ -54,9 +77,11 @@ class Authority:
         roster = self.in_force(now)
         return roster is not None and roster.answerer_has(answerer, key)
 
-    def newer_than(self, serial: int) -> str | None:
-        """The roster to send to somebody who holds `serial`, if ours is newer."""
-        return self._signed.jws if self._signed and self._signed.roster.serial > serial else None
+    def newer_than(self, serial: int) -> list[RosterKeyMessage | RosterMessage]:
+        """What to send to somebody who holds `serial`, if our roster is newer: the way to its key, then the roster."""
+        if self._signed is None or self._signed.roster.serial <= serial:
+            return []
+        return [*(RosterKeyMessage(jws=jws) for jws in self._successions), RosterMessage(jws=self._signed.jws)]
 
     def hello(self, link: str, answerer: str) -> Hello:
         serial = self._signed.roster.serial if self._signed else 1

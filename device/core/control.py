@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from protocol.errors import PeerError
-from protocol.messages import Command, Done, Hello, LinkClose, RosterMessage, ToDoor
+from protocol.messages import Command, Done, Hello, LinkClose, RosterKeyMessage, RosterMessage, ToDoor
 
 MESSAGES_PER_S = 20
 
-Heard = Command | Done | RosterMessage | LinkClose
+Heard = Command | Done | RosterMessage | RosterKeyMessage | LinkClose
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Control:
         match message:
             case Hello():
                 raise PeerError("a second hello")
-            case LinkClose() | RosterMessage() | Done():
+            case LinkClose() | RosterMessage() | RosterKeyMessage() | Done():
                 return message
         if message.id != self.last_id + 1:
             raise PeerError(f"command {message.id} after {self.last_id}")

@@ -76,7 +76,10 @@ class ReleaseStrike:
 
 @dataclass(frozen=True, slots=True)
 class KeepRoster:
+    """Keep the roster, and with it what led from the pinned roster key to the one that signed it."""
+
     signed: SignedRoster
+    successions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from protocol.messages import (
     Offer,
     Ping,
     Reason,
+    RosterKeyMessage,
     RosterMessage,
     ToDoor,
     parse_to_door,
@@ -288,8 +289,7 @@ class Links:
         link.deadline = now.mono + HEARTBEAT_S
         self._sessions.link_up(link.session)
         out: Output = [LinkUp(name, link.answerer), Note("info", "link-up", {"answerer": link.answerer})]
-        newer = self._authority.newer_than(serial)
-        return [*([SendControl(name, RosterMessage(jws=newer))] if newer else []), *out]
+        return [*(SendControl(name, newer) for newer in self._authority.newer_than(serial)), *out]
 
     def _obeyed(self, name: str, message: ToDoor, now: Instant) -> Output:
         link = self._links[name]
@@ -297,7 +297,7 @@ class Links:
         match heard:
             case LinkClose(reason=reason):
                 return self._drop(name, now, f"closed by the page: {reason}")
-            case RosterMessage():
+            case RosterMessage() | RosterKeyMessage():
                 return [SignalingSaid(heard)]
         link.deadline = now.mono + HEARTBEAT_S
         return [] if isinstance(heard, Done) else [Commanded(name, heard)]

@@ -15,7 +15,7 @@ from device.core.links import Links
 from device.core.press import Press
 from device.core.rules import CallRules, LinkRules
 from protocol.errors import PeerError
-from protocol.messages import ErrorMessage, RosterAccepted, RosterMessage
+from protocol.messages import ErrorMessage, RosterAccepted, RosterKeyMessage, RosterMessage
 from protocol.roster import Roster, SignedRoster
 
 
@@ -67,10 +67,12 @@ class Station:
                 return [*self._press.handle(event, now)]
             case SignalingSaid(RosterMessage(jws=jws)):
                 return self._take(jws)
+            case SignalingSaid(RosterKeyMessage(jws=jws)):
+                return self._follow(jws)
             case SignalingSaid(ErrorMessage(code=code, message=message)):
                 return [Note("warning", "server-error", {"code": code, "message": message})]
             case SignalingUp(welcome):
-                taken = self._take(welcome.roster) if welcome.roster else []
+                taken = (self._take(welcome.roster) if welcome.roster else []) or self._confirm()
                 # The roster first: the sessions that came with it are judged by it.
                 changed = self._roster_in_force(now)
                 first = [out for change in changed for out in self._machines(change, now)]
@@ -91,10 +93,22 @@ class Station:
         if signed is None:
             return []
         return [
-            KeepRoster(signed),
-            Tell(RosterAccepted(jws=self._sign(signed))),
+            KeepRoster(signed, self._authority.successions),
+            *self._confirm(),
             Note("info", "roster-accepted", {"serial": signed.roster.serial}),
         ]
+
+    def _confirm(self) -> list[Effect | Event]:
+        """Our word on which roster we hold: for the operator, who believes nobody else's."""
+        signed = self._authority.signed
+        return [Tell(RosterAccepted(jws=self._sign(signed)))] if signed is not None else []
+
+    def _follow(self, jws: str) -> list[Effect | Event]:
+        try:
+            followed = self._authority.follow(jws)
+        except PeerError as error:
+            return [Note("warning", "roster-key-refused", {"why": str(error)})]
+        return [Note("info", "roster-key-followed")] if followed else []
 
     def _roster_in_force(self, now: Instant) -> list[Event]:
         """RosterChanged when another roster came into force, or the one in force has expired."""
