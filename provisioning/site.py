@@ -106,7 +106,7 @@ def make_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> Site
     now = now or datetime.now(UTC)
     for part in ("devices", "people", "server/state/rosters"):
         (folder / part).mkdir(mode=0o700, parents=True)
-    authority = new_authority(plan.site, now)
+    authority = new_authority(plan.site, now, plan.hosts)
     write_file(folder / "ca.pem", pem(authority.certificate))
     _write_key(folder / "ca-key.pem", authority.key)
     roster_key = new_key()
