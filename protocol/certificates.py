@@ -67,12 +67,19 @@ def device_identity(certificate: x509.Certificate) -> Identity:
     identity = client_identity(certificate)
     if identity.device is None:
         raise PeerError("certificate: an operator's, not a device's")
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise PeerError("certificate: its key is not ECDSA P-256")
+    _p256(certificate)
     common = [name.value for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     if common != [identity.device]:
         raise PeerError("certificate: its common name is not the device's id")
+    return identity
+
+
+def operator_identity(certificate: x509.Certificate) -> Identity:
+    """`client_identity`, for the operator alone, with a P-256 key."""
+    identity = client_identity(certificate)
+    if identity.device is not None:
+        raise PeerError("certificate: a device's, not an operator's")
+    _p256(certificate)
     return identity
 
 
@@ -100,6 +107,12 @@ def _leaf(certificate: x509.Certificate, usages: Sequence[ObjectIdentifier]) -> 
         raise PeerError("certificate: a CA's, used as a leaf")
     if list(granted) != list(usages):
         raise PeerError("certificate: its extended key usage is for something else")
+
+
+def _p256(certificate: x509.Certificate) -> None:
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise PeerError("certificate: its key is not ECDSA P-256")
 
 
 def _names(certificate: x509.Certificate) -> list[x509.GeneralName]:

@@ -1,4 +1,4 @@
-"""Composition root of the server: two listeners, one hub, rosters from a folder."""
+"""Composition root of the server: two listeners, one hub, and what is published from a folder."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,8 @@ from protocol.errors import ConfigError
 from protocol.ids import new_token
 from signaling.adapters.gate import Gate
 from signaling.adapters.page import add_page
-from signaling.adapters.store import RosterFolder, load_roster_key
+from signaling.adapters.publishing import Publishing
+from signaling.adapters.store import KeyFolder, RosterFolder, load_roster_key
 from signaling.adapters.tls import devices_context, people_context
 from signaling.adapters.wss import Endpoints
 from signaling.config import Config, LimitsConfig
@@ -26,15 +27,19 @@ log = structlog.get_logger()
 
 
 async def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the published rosters again. ConfigError before anything listens."""
-    folder = RosterFolder(Path(config.state) / "rosters", load_roster_key(Path(config.roster_key)), config.site)
+    """Serve until SIGTERM or SIGINT; SIGHUP reads what is published again. ConfigError before anything listens."""
+    state = Path(config.state)
+    keys = KeyFolder(state / "roster-keys", load_roster_key(Path(config.roster_key)), config.site)
+    rosters = RosterFolder(state / "rosters", keys, config.site)
     people_tls, devices_tls = people_context(config), devices_context(config)
     hub = Hub(config.site, config.people.hosts, new_token)
-    endpoints = Endpoints(config, hub)
-    _read_rosters(folder, hub, endpoints)
+    publishing = Publishing(keys, rosters, hub)
+    endpoints = Endpoints(config, hub, publishing)
+    endpoints.perform(publishing.read())
 
     devices = web.Application(client_max_size=0)
     devices.router.add_get("/device", endpoints.device)
+    devices.router.add_get("/operator", endpoints.operator)
     people = web.Application(client_max_size=0)
     people.router.add_get("/answerer", endpoints.answerer)
     add_page(people, config)
@@ -43,7 +48,7 @@ async def run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _read_rosters, folder, hub, endpoints)
+    loop.add_signal_handler(signal.SIGHUP, lambda: endpoints.perform(publishing.read()))
     async with contextlib.AsyncExitStack() as stack:
         listen = functools.partial(_listen, stack, config.limits)
         devices_port = await listen(devices, config.devices.listen, config.devices.port, devices_tls)
@@ -85,11 +90,3 @@ async def _listen(
 
 async def _say_no_version(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
-
-
-def _read_rosters(folder: RosterFolder, hub: Hub, endpoints: Endpoints) -> None:
-    newer, refused = folder.newer()
-    for why in refused:
-        log.warning("roster-refused", why=why)
-    for signed in newer:
-        endpoints.perform(hub.roster_published(signed))

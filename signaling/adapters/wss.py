@@ -9,12 +9,15 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 from cryptography import x509
 
-from protocol.certificates import device_identity, fingerprint
+from protocol.certificates import device_identity, fingerprint, operator_identity
 from protocol.codec import MESSAGE_LIMIT, encode
 from protocol.errors import PeerError
-from protocol.messages import ErrorMessage, ToAnswerer, ToDevice, parse_from_answerer, parse_from_device
+from protocol.messages import ErrorMessage, parse_from_answerer, parse_from_device
+from protocol.operator import parse_from_operator
+from signaling.adapters.publishing import Publishing
 from signaling.config import Config
-from signaling.core.hub import LOGGED, Drop, Effect, Hub, Note, Send
+from signaling.core.effects import LOGGED, Drop, Effect, Note, Said, Send
+from signaling.core.hub import Hub
 from signaling.core.limits import AddressLimiter, Bucket, Offences
 
 SUBPROTOCOL = "doorward.v1"
@@ -36,16 +39,17 @@ class Connection:
     transport: asyncio.Transport
     bucket: Bucket
     offences: Offences = field(default_factory=Offences)
-    outbox: asyncio.Queue[ToDevice | ToAnswerer | Drop] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
+    outbox: asyncio.Queue[Said | Drop] = field(default_factory=lambda: asyncio.Queue(OUTBOX))
     ended: bool = False
 
 
 class Endpoints:
     """Drives a Hub from aiohttp's handlers. All of it runs on one loop: the hub needs no lock."""
 
-    def __init__(self, config: Config, hub: Hub) -> None:
+    def __init__(self, config: Config, hub: Hub, publishing: Publishing) -> None:
         self._config = config
         self._hub = hub
+        self._publishing = publishing
         self._addresses = AddressLimiter(config.limits.unauthenticated_per_s)
         self._open: set[Connection] = set()
         own = [f"https://{host}" for host in config.people.hosts]
@@ -54,26 +58,39 @@ class Endpoints:
     async def device(self, request: web.Request) -> web.StreamResponse:
         """`/device`: the certificate is judged before the WebSocket is opened."""
         self._limit_address(request)
-        tls = request.transport.get_extra_info("ssl_object") if request.transport else None
-        der = tls.getpeercert(binary_form=True) if tls is not None else None
         try:
-            if der is None:
-                raise PeerError("certificate: none was shown")
-            certificate = x509.load_der_x509_certificate(der)
+            certificate = _certificate_of(request)
             mark = fingerprint(certificate)
             device = self._hub.admit(device_identity(certificate), mark)
         except (PeerError, ValueError) as error:
-            log.warning("device-refused", why=str(error)[:LOGGED])
-            raise web.HTTPForbidden(text="this certificate is not admitted") from error
+            raise _forbidden("device-refused", error) from error
         connection = await self._accept(request)
         try:
-            self._perform(self._hub.device_connected(connection, device, mark, int(time.time())))
+            self.perform(self._hub.device_connected(connection, device, mark, int(time.time())))
             await self._serve(
                 connection,
                 lambda text: self._hub.from_device(connection, device, parse_from_device(text)),
             )
         finally:
-            self._perform(self._hub.device_gone(connection, device))
+            self.perform(self._hub.device_gone(connection, device))
+        return connection.socket
+
+    async def operator(self, request: web.Request) -> web.StreamResponse:
+        """`/operator`: as for devices, but the certificate is the operator's."""
+        self._limit_address(request)
+        try:
+            self._hub.admit_operator(operator_identity(_certificate_of(request)))
+        except (PeerError, ValueError) as error:
+            raise _forbidden("operator-refused", error) from error
+        connection = await self._accept(request)
+        try:
+            self.perform(self._hub.operator_connected(connection))
+            await self._serve(
+                connection,
+                lambda text: self._publishing.from_operator(connection, parse_from_operator(text)),
+            )
+        finally:
+            self.perform(self._hub.operator_gone(connection))
         return connection.socket
 
     async def answerer(self, request: web.Request) -> web.StreamResponse:
@@ -84,19 +101,26 @@ class Endpoints:
         connection = await self._accept(request)
         deadline = asyncio.get_running_loop().call_later(self._config.limits.login_s, self._late, connection)
         try:
-            self._perform(self._hub.person_connected(connection))
+            self.perform(self._hub.person_connected(connection))
             await self._serve(
                 connection,
                 lambda text: self._hub.from_person(connection, parse_from_answerer(text)),
             )
         finally:
             deadline.cancel()
-            self._perform(self._hub.person_gone(connection))
+            self.perform(self._hub.person_gone(connection))
         return connection.socket
 
     def perform(self, effects: list[Effect]) -> None:
-        """Do what the hub wants done after something other than a connection happened: a new roster."""
-        self._perform(effects)
+        """Do what the hub wants done."""
+        for effect in effects:
+            match effect:
+                case Send(to, message) if isinstance(to, Connection):
+                    self._queue(to, message)
+                case Drop(connection, code, why) if isinstance(connection, Connection):
+                    self._drop(connection, code, why)
+                case Note(level, event, fields):
+                    getattr(log, level)(event, **fields)
 
     async def close(self) -> None:
         """Say goodbye to everyone; a connection that does not listen is not waited for."""
@@ -138,7 +162,7 @@ class Endpoints:
                     self._drop(connection, 1008, "too many messages")
                     break
                 try:
-                    self._perform(handle(received.data))
+                    self.perform(handle(received.data))
                 except PeerError as error:
                     self._offended(connection, error)
         finally:
@@ -165,17 +189,7 @@ class Endpoints:
             connection.transport.abort()  # nobody is left to send: the reader shall not go on alone
             raise
 
-    def _perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Send(to, message) if isinstance(to, Connection):
-                    self._queue(to, message)
-                case Drop(connection, code, why) if isinstance(connection, Connection):
-                    self._drop(connection, code, why)
-                case Note(level, event, fields):
-                    getattr(log, level)(event, **fields)
-
-    def _queue(self, connection: Connection, message: ToDevice | ToAnswerer) -> None:
+    def _queue(self, connection: Connection, message: Said) -> None:
         if connection.ended:
             return
         if connection.outbox.qsize() >= OUTBOX - 1:
@@ -204,3 +218,17 @@ class Endpoints:
     def _limit_address(self, request: web.Request) -> None:
         if not self._addresses.allow(request.remote or "", time.monotonic()):
             raise web.HTTPTooManyRequests(text="too many connections from this address", headers={"Retry-After": "1"})
+
+
+def _certificate_of(request: web.Request) -> x509.Certificate:
+    """What the client showed in the handshake; PeerError or ValueError if that is none."""
+    tls = request.transport.get_extra_info("ssl_object") if request.transport else None
+    der = tls.getpeercert(binary_form=True) if tls is not None else None
+    if der is None:
+        raise PeerError("certificate: none was shown")
+    return x509.load_der_x509_certificate(der)
+
+
+def _forbidden(event: str, error: Exception) -> web.HTTPForbidden:
+    log.warning(event, why=str(error)[:LOGGED])
+    return web.HTTPForbidden(text="this certificate is not admitted")

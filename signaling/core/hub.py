@@ -4,7 +4,8 @@
 Connections are any hashable value of the caller's.
 """
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -35,44 +36,19 @@ from protocol.messages import (
     Ring,
     RingEnded,
     RosterAccepted,
+    RosterKeyMessage,
     RosterMessage,
     ToAnswerer,
     ToDevice,
 )
+from protocol.operator import Status
 from protocol.proof import verify_login
 from protocol.roster import SignedRoster
+from protocol.roster_key import LONGEST_CHAIN
+from signaling.core.effects import LOGGED, Connection, Drop, Effect, Note, Send
+from signaling.core.operators import Operators
 
 SESSIONS_PER_ANSWERER = 4
-
-LOGGED = 200
-"""Characters of a stranger's words that reach the log."""
-
-Connection = Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    to: Connection
-    message: ToDevice | ToAnswerer
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Close a connection: WebSocket close code and a word for the log and the peer."""
-
-    connection: Connection
-    code: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    level: str
-    event: str
-    fields: dict[str, object]
-
-
-Effect = Send | Drop | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +67,8 @@ class Hub:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._new_token = new_token
         self._rosters: dict[str, SignedRoster] = {}
+        self._successions: list[str] = []
+        self._operators = Operators()
         self._devices: dict[str, tuple[Connection, str]] = {}
         self._people: dict[Connection, _Person] = {}
         self._nonces: dict[Connection, str] = {}
@@ -114,10 +92,12 @@ class Hub:
         if older is not None:
             effects.append(Drop(older[0], 1008, "replaced"))
         self._devices[device] = (connection, fingerprint)
-        signed = self._rosters.get(device)
         present = [Presence(session=p.session, answerer=p.answerer) for p in self._named_by(device)]
-        jws = signed.jws if signed else None
-        effects.append(Send(connection, DeviceWelcome(ice_servers=[], roster=jws, answerers=present, time=utc)))
+        mine = [self._rosters[device].jws] if device in self._rosters else []
+        inside = mine[0] if mine and not self._successions else None
+        effects.append(Send(connection, DeviceWelcome(ice_servers=[], roster=inside, answerers=present, time=utc)))
+        if self._successions:  # what the new key signed comes after the way to it (section 8, rule 16)
+            effects += self._keys_and_rosters(connection, mine)
         effects += self._tell_people(device, DevicePresence(device=device, online=True))
         return [*effects, Note("info", "device-up", {"device": device})]
 
@@ -147,8 +127,8 @@ class Hub:
                 return [Note("info", "ring", {"device": device, "absent": len(answerers)})]
             case RingEnded():
                 return []
-            case RosterAccepted():
-                return [Note("info", "roster-accepted", {"device": device})]
+            case RosterAccepted(jws=jws):
+                return self._operators.confirmed(device, jws)
             case _:
                 assert_never(message)
 
@@ -213,9 +193,8 @@ class Hub:
         devices = [DeviceOnline(device=device, online=device in self._devices) for device in self._devices_of(person)]
         welcome = AnswererWelcome(session=person.session, ice_servers=[], rosters=[], devices=devices, push_key=None)
         effects.append(Send(person.connection, welcome))
-        effects += [
-            Send(person.connection, RosterMessage(jws=self._rosters[device].jws)) for device in self._devices_of(person)
-        ]
+        rosters = [self._rosters[device].jws for device in self._devices_of(person)]
+        effects += self._keys_and_rosters(person.connection, rosters)
         effects += self._tell_devices(person, Arrived(session=person.session, answerer=person.answerer))
         return [*effects, Note("info", "person-up", {"answerer": person.answerer})]
 
@@ -223,7 +202,34 @@ class Hub:
         del self._people[person.connection]
         return [Drop(person.connection, 1008, reason), *self._tell_devices(person, Left(session=person.session))]
 
+    # Operators
+
+    def admit_operator(self, identity: Identity) -> None:
+        """PeerError if it is not the operator of this site."""
+        if identity.site != self._site or identity.device is not None:
+            raise PeerError("certificate: not of this site's operator")
+
+    def operator_connected(self, connection: Connection) -> list[Effect]:
+        return self._operators.connected(connection)
+
+    def operator_gone(self, connection: Connection) -> list[Effect]:
+        return self._operators.gone(connection)
+
+    def status(self) -> Status:
+        """Who is here, and what each device has confirmed last."""
+        sessions = Counter(person.answerer for person in self._people.values())
+        return self._operators.status(self._rosters, frozenset(self._devices), sessions)
+
     # Rosters
+
+    def roster_key_introduced(self, jws: str) -> list[Effect]:
+        """The roster key has a successor: tell everybody. The caller has followed it; rosters stay in force."""
+        self._successions = [*self._successions, jws][-LONGEST_CHAIN:]
+        everybody = [*(connection for connection, _ in self._devices.values()), *self._people]
+        return [
+            *(Send(connection, RosterKeyMessage(jws=jws)) for connection in everybody),
+            Note("info", "roster-key", {}),
+        ]
 
     def roster_published(self, signed: SignedRoster) -> list[Effect]:
         """A newer roster: tell whom it names, drop whom it no longer does. The caller has verified and admitted it."""
@@ -249,6 +255,10 @@ class Hub:
             if not self._devices_of(person):
                 effects += self._end_session(person, "roster")
         return [*effects, Note("info", "roster", {"device": device, "serial": signed.roster.serial})]
+
+    def _keys_and_rosters(self, connection: Connection, rosters: list[str]) -> list[Effect]:
+        keys = [Send(connection, RosterKeyMessage(jws=jws)) for jws in self._successions]
+        return [*keys, *(Send(connection, RosterMessage(jws=jws)) for jws in rosters)]
 
     # Small questions
 

@@ -13,6 +13,7 @@ from websockets import Origin, Subprotocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from protocol.certificates import operator_urn
 from protocol.codec import encode
 from protocol.ids import new_token
 from protocol.keys import PrivateKey
@@ -23,17 +24,20 @@ from protocol.messages import (
     FromAnswerer,
     FromDevice,
     LoginMessage,
+    RosterKeyMessage,
+    RosterMessage,
     ToAnswerer,
     ToDevice,
     parse_to_answerer,
     parse_to_device,
 )
+from protocol.operator import FromOperator, ToOperator, parse_to_operator
 from protocol.proof import Login, sign_login
 from protocol.roster import Button, Roster
 from provisioning.site import DevicePlan, Site, SitePlan, make_site
 from tests.harness.processes import SCALE, Process
 from tests.harness.world import BIN
-from tests.pki import Made
+from tests.pki import CLIENT, Made, Wish, make, uri
 
 SITE = "home"
 HOST = "door.example:8443"
@@ -53,6 +57,10 @@ class Server:
     devices_url: str
     people_url: str
     people_port: int
+
+    @property
+    def operator_url(self) -> str:
+        return self.devices_url.removesuffix("device") + "operator"
 
     def context(self, client: Made | None = None, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
         """TLS that trusts the site's CA; with `client`, that shows its certificate."""
@@ -97,6 +105,14 @@ def running_server(folder: Path, limits: str = RELAXED) -> Iterator[Server]:
     config = site.signaling_config
     lines = [f'hosts = ["{HOST}"]' if line.startswith("hosts") else line for line in config.read_text().splitlines()]
     config.write_text("\n".join([*lines, "[limits]", limits]))
+    with serving(site) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(site: Site) -> Iterator[Server]:
+    """The server of a site that is there already, with what it has kept."""
+    config = site.signaling_config
     with Process([str(BIN / "doorward-signaling"), "run", "--config", str(config)]) as process:
         ready = process.wait_for("listening")
         devices, people = ready["devices_port"], ready["people_port"]
@@ -139,6 +155,7 @@ class Person:
     connection: ClientConnection
     challenge: Challenge
     welcome: AnswererWelcome | None = None
+    keys: list[str] = field(default_factory=list)
     rosters: list[str] = field(default_factory=list)
 
     async def send(self, message: FromAnswerer) -> None:
@@ -146,6 +163,32 @@ class Person:
 
     async def receive(self) -> ToAnswerer:
         return parse_to_answerer(await asyncio.wait_for(self.connection.recv(), DEADLINE_S))
+
+
+@dataclass
+class Operator:
+    """The connection of the operator's tool."""
+
+    connection: ClientConnection
+
+    async def ask(self, message: FromOperator) -> ToOperator:
+        await self.connection.send(encode(message))
+        return await self.receive()
+
+    async def receive(self) -> ToOperator:
+        return parse_to_operator(await asyncio.wait_for(self.connection.recv(), DEADLINE_S))
+
+
+def operator_wish(server: Server) -> Wish:
+    """An operator's certificate as it should be; `dataclasses.replace` spoils it."""
+    return Wish(server.site.authority, "operator", [uri(operator_urn(SITE))], [CLIENT])
+
+
+@contextlib.asynccontextmanager
+async def operator(server: Server) -> AsyncIterator[Operator]:
+    context = server.context(make(operator_wish(server)))
+    async with await open_socket(server.operator_url, context) as connection:
+        yield Operator(connection)
 
 
 @contextlib.asynccontextmanager
@@ -173,15 +216,20 @@ def login(server: Server, page: Person, who: str, key: PrivateKey | None = None,
 
 @contextlib.asynccontextmanager
 async def person(server: Server, who: str) -> AsyncIterator[Person]:
-    """A page that is logged in, its welcome and its one or more rosters read."""
+    """A page that is logged in, its welcome, successors of the roster key and one or more rosters read."""
     async with stranger(server) as page:
         await page.send(login(server, page, who))
         welcome = await page.receive()
         assert isinstance(welcome, AnswererWelcome)
         page.welcome = welcome
-        for _ in welcome.devices:
-            roster = await page.receive()
-            page.rosters.append(getattr(roster, "jws", ""))
+        while len(page.rosters) < len(welcome.devices):
+            match await page.receive():
+                case RosterKeyMessage(jws=jws) if not page.rosters:
+                    page.keys.append(jws)
+                case RosterMessage(jws=jws):
+                    page.rosters.append(jws)
+                case other:
+                    raise AssertionError(f"before its rosters a page hears of {other}")
         yield page
 
 

@@ -366,7 +366,7 @@ def test_the_policy_allows_the_page_nothing_but_itself_and_its_server(server: Se
     ["/../config.py", "/%2e%2e/config.py", "/..%2fconfig.py", "/%2e%2e%2fconfig.py", "/view/../../config.py",
      "/view/%2e%2e/%2e%2e/config.py", "/view/..%2f..%2fconfig.py", "/..%5cconfig.py", "//etc/passwd",
      "/%2fetc/passwd", "/../../../../../../etc/passwd", "/..;/config.py", "/.", "/view", "/view/", "/main.js%00.html",
-     "/__init__.py", "/device"],
+     "/__init__.py", "/device", "/operator"],
 )  # fmt: skip
 def test_nothing_else_is_served(target: str, server: Server) -> None:
     answer, body = get(server, target)

@@ -86,7 +86,7 @@ def spoilt(case: str, server: Server) -> Made | None:
         "not-yet-valid": replace(right, begins=HOUR),
         "for-servers": replace(right, purposes=[SERVER]),
         "an-operators": replace(right, names=[uri(operator_urn(SITE))]),
-        "with-another-name": replace(right, names=[host("front-door.example")]),
+        "with-another-name": replace(right, names=[host("localhost")]),
         "with-a-foreign-urn": replace(right, names=[uri(f"urn:other:{SITE}:device:{DEVICE}")]),
         "without-a-name": replace(right, names=[]),
         "with-two-names": replace(right, names=[urn, uri(device_urn(SITE, "back-door"))]),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from protocol.certificates import Identity
+from protocol.codec import encode
 from protocol.errors import PeerError
 from protocol.keys import PrivateKey, new_key, public_jwk, thumbprint
 from protocol.messages import (
@@ -20,11 +21,17 @@ from protocol.messages import (
     Left,
     LoginMessage,
     Offer,
+    RosterAccepted,
+    RosterKeyMessage,
     RosterMessage,
 )
-from protocol.proof import Login, sign_login
+from protocol.operator import AcceptedMessage, Status, parse_to_operator
+from protocol.proof import Accepted, Login, sign_accepted, sign_login
 from protocol.roster import Answerer, Roster, SignedRoster, sign_roster, verify_roster
-from signaling.core.hub import SESSIONS_PER_ANSWERER, Drop, Effect, Hub, Send
+from protocol.roster_key import LONGEST_CHAIN
+from signaling.core.effects import Drop, Effect, Send
+from signaling.core.hub import SESSIONS_PER_ANSWERER, Hub
+from signaling.core.operators import CONFIRMATION, MOST_ANSWERERS, MOST_DEVICES
 
 ROSTER_KEY, ALICE, BOB = new_key(), new_key(), new_key()
 MARK, OTHER_MARK = ":".join(["AA"] * 32), ":".join(["BB"] * 32)
@@ -177,3 +184,108 @@ def test_a_certificate_retired_while_its_websocket_is_opened_gets_no_further(hub
     assert dropped(effects) == {"f": "no longer on the roster"}
     assert said(effects, "f") == []
     assert hub.device_gone("f", "front") == []
+
+
+# Successors of the roster key
+
+
+def test_a_successor_is_told_to_everybody_who_is_here_and_changes_no_roster(hub: Hub) -> None:
+    hub.device_connected("f", "front", MARK, 5)
+    hub.person_connected("stranger")
+    log_in(hub, "a", "alice", ALICE)
+    effects = hub.roster_key_introduced("k1")
+    assert said(effects, "f") == said(effects, "a") == [RosterKeyMessage(jws="k1")]
+    assert said(effects, "stranger") == []
+    assert dropped(effects) == {}
+
+
+def test_the_way_to_the_key_comes_before_the_rosters(hub: Hub) -> None:
+    first, second = RosterKeyMessage(jws="k1"), RosterKeyMessage(jws="k2")
+    for message in (first, second):
+        hub.roster_key_introduced(message.jws)
+    roster = signed("front", 2, alice=ALICE)
+    hub.roster_published(roster)
+    welcome, *rest = said(hub.device_connected("f", "front", MARK, 5), "f")
+    assert welcome == DeviceWelcome(ice_servers=[], roster=None, answerers=[], time=5)
+    assert rest == [first, second, RosterMessage(jws=roster.jws)]
+    welcome, *rest = said(log_in(hub, "a", "alice", ALICE), "a")
+    assert isinstance(welcome, AnswererWelcome)
+    assert rest == [first, second, RosterMessage(jws=roster.jws)]
+    assert said(hub.device_connected("n", "new", OTHER_MARK, 5), "n")[1:] == [first, second], (
+        "a device without a roster"
+    )
+
+
+def test_no_more_successors_are_delivered_than_anybody_follows(hub: Hub) -> None:
+    for number in range(LONGEST_CHAIN + 3):
+        hub.roster_key_introduced(f"k{number}")
+    keys = [message for message in said(log_in(hub, "a", "alice", ALICE), "a") if isinstance(message, RosterKeyMessage)]
+    assert [message.jws for message in keys] == [f"k{number}" for number in range(3, LONGEST_CHAIN + 3)]
+
+
+# The operator
+
+
+def test_only_the_operator_of_this_site_is_the_operator(hub: Hub) -> None:
+    hub.admit_operator(Identity("home", None))
+    for identity in (Identity("elsewhere", None), Identity("home", "front")):
+        with pytest.raises(PeerError):
+            hub.admit_operator(identity)
+
+
+def test_what_a_device_confirms_is_told_to_every_operator_and_remembered(hub: Hub) -> None:
+    hub.device_connected("f", "front", MARK, 5)
+    hub.operator_connected("o1")
+    hub.operator_connected("o2")
+    hub.operator_connected("o3")
+    hub.operator_gone("o3")
+    effects = hub.from_device("f", "front", RosterAccepted(jws="confirmed"))
+    assert said(effects, "o1") == said(effects, "o2") == [AcceptedMessage(jws="confirmed")]
+    assert said(effects, "o3") == []
+    hub.device_gone("f", "front")
+    front = next(one for one in hub.status().devices if one.device == "front")
+    assert (front.online, front.serial, front.accepted) == (False, 1, "confirmed")
+
+
+def test_a_confirmation_that_is_none_is_an_offence_and_is_not_passed_on(hub: Hub) -> None:
+    hub.device_connected("f", "front", MARK, 5)
+    hub.operator_connected("o")
+    with pytest.raises(PeerError, match="roster-accepted"):
+        hub.from_device("f", "front", RosterAccepted(jws="x" * (CONFIRMATION + 1)))
+    assert all(one.accepted is None for one in hub.status().devices)
+
+
+def test_the_longest_confirmation_there_can_be_is_passed_on() -> None:
+    longest = Accepted(site="s" * 32, device="d" * 32, serial=2**53 - 1, sha256="A" * 43)
+    assert len(sign_accepted(longest, new_key())) <= CONFIRMATION
+
+
+def test_a_status_counts_sessions_and_says_who_is_here(hub: Hub) -> None:
+    hub.device_connected("f", "front", MARK, 5)
+    hub.device_connected("n", "new", OTHER_MARK, 5)
+    for connection in ("a1", "a2"):
+        log_in(hub, connection, "alice", ALICE)
+    status = hub.status()
+    assert [(one.device, one.online, one.serial) for one in status.devices] == [
+        ("back", False, 1),
+        ("front", True, 1),
+        ("new", True, None),
+    ]
+    assert {one.answerer: one.sessions for one in status.answerers} == {"alice": 2, "bob": 0}
+
+
+def test_the_largest_status_fits_one_message(hub: Hub) -> None:
+    for number in range(MOST_DEVICES + 2):
+        device = f"{'d' * 29}{number:03}"
+        names = {f"{'p' * 27}{number:03}{n:02}": thumbprint(public_jwk(new_key())) for n in range(5)}
+        answerers = {name: Answerer(name, [key], ["talk"]) for name, key in names.items()}
+        roster = Roster(
+            site="home", device=device, serial=2**53 - 1, issued=1, expires=10, fingerprints=[MARK], buttons={},
+            doors={}, answerers=answerers,
+        )  # fmt: skip
+        hub.roster_published(verify_roster(sign_roster(roster, ROSTER_KEY), public_jwk(ROSTER_KEY), "home"))
+        hub.device_connected(device, device, MARK, 5)
+        hub.from_device(device, device, RosterAccepted(jws="x" * CONFIRMATION))
+    status = parse_to_operator(encode(hub.status()))
+    assert isinstance(status, Status)
+    assert (len(status.devices), len(status.answerers)) == (MOST_DEVICES, MOST_ANSWERERS)
