@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from protocol.bundle import LIMIT, Bundle
-from protocol.certificates import device_identity, fingerprint, load_certificates
+from protocol.certificates import device_identity, fingerprint, issued_by, load_certificates
 from protocol.codec import decode
 from protocol.errors import ConfigError, PeerError
 from protocol.keys import Jwk, PrivateKey, load_private_key, public_jwk
@@ -73,16 +72,8 @@ def _check(bundle: Bundle, certificate: x509.Certificate, key: PrivateKey) -> No
         raise PeerError(f"certificate: is {identity.site}/{identity.device}'s, not {bundle.site}/{bundle.device}'s")
     if certificate.public_key() != key.public_key():
         raise PeerError("certificate: belongs to another key than key.pem")
-    if not any(_issued(certificate, ca) for ca in load_certificates(bundle.ca.encode(), "bundle: ca")):
+    if not any(issued_by(certificate, ca) for ca in load_certificates(bundle.ca.encode(), "bundle: ca")):
         raise PeerError("certificate: not issued by the bundle's CA")
     verify_roster(bundle.roster, bundle.roster_key.as_dict(), bundle.site, bundle.device)
     if public_jwk(key) == bundle.roster_key.as_dict():
         raise PeerError("roster_key: is this device's own key")
-
-
-def _issued(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
@@ -89,6 +90,15 @@ def check_server_certificate(certificate: x509.Certificate) -> None:
     for name in _names(certificate):
         if isinstance(name, x509.UniformResourceIdentifier) and name.value.lower().startswith(URN):
             raise PeerError("certificate: a device's or operator's, used by a server")
+
+
+def issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Whether the key of `ca` signed it."""
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def days_left(certificate: x509.Certificate, now: float) -> float:

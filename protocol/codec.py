@@ -49,9 +49,15 @@ def parse_json(text: str | bytes, limit: int = MESSAGE_LIMIT) -> Any:
     if len(data) > limit:
         raise PeerError(f"message of {len(data)} bytes: the limit is {limit}")
     try:
-        return json.loads(data.decode(), object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_finite)
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_finite)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character can only come from an escape
+        return value
     except UnicodeDecodeError as error:
         raise PeerError("message is not UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise PeerError("message holds half a character") from error
     except RecursionError as error:
         raise PeerError("message is nested too deeply") from error
     except ValueError as error:

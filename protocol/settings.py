@@ -17,10 +17,12 @@ def parse_settings(data: bytes, where: str, kind: type[T]) -> T:
         return msgspec.convert(tomllib.loads(data.decode()), kind)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: is not text; name the configuration with --config") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_readable(str(error))}") from error
+    except ValueError as error:  # TOMLDecodeError, and what int() says of thousands of digits
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where}: not TOML: nested too deeply") from error
 
 
 def _readable(message: str) -> str:

@@ -1,4 +1,8 @@
-"""`doorward-provision`: the site operator's tool. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong files."""
+"""`doorward-provision`: the site operator's tool.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 published but not confirmed, 78 wrong files or passphrase;
+`needs-renewal` ends with 0 if something needs renewal and 1 if nothing does.
+"""
 
 import secrets
 import sys
@@ -7,6 +11,10 @@ from pathlib import Path
 import click
 
 from protocol.errors import DoorwardError
+from provisioning.commands.answerer import answerer
+from provisioning.commands.device import button, device, door
+from provisioning.commands.server import ca, publish_, roster_key, server
+from provisioning.commands.site import needs_renewal, site
 from provisioning.site import DevicePlan, Site, SitePlan, take_up_site
 
 PORT = click.IntRange(1, 65535)
@@ -23,6 +31,10 @@ def main() -> None:
     """Say who belongs to a site: certificates, rosters, invitations."""
 
 
+for part in (site, device, button, door, answerer, server, ca, roster_key, publish_, needs_renewal):
+    main.add_command(part)
+
+
 @main.command("demo-site")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--host", "hosts", multiple=True, default=["localhost"], show_default=True, help="The server's names.")
@@ -34,12 +46,12 @@ def demo_site(
 ) -> None:
     """Make a demonstration site in FOLDER, or renew the one that is there. Its keys lie there unencrypted."""
     try:
-        site = make_demo_site(folder, hosts, listen, people_port, devices_port)
+        made = make_demo_site(folder, hosts, listen, people_port, devices_port)
     except DoorwardError as error:
         click.echo(f"doorward-provision: {error}", err=True)
         sys.exit(error.exit_code)
-    click.echo(f"{folder}: site {site.plan.site!r}, for demonstration: its keys are not encrypted", err=True)
-    click.echo(site.invitation(DEMO_PERSON))
+    click.echo(f"{folder}: site {made.plan.site!r}, for demonstration: its keys are not encrypted", err=True)
+    click.echo(made.invitation(DEMO_PERSON))
 
 
 def make_demo_site(

@@ -1,0 +1,1 @@
+"""The commands of `doorward-provision`, a module for each thing they are about."""
