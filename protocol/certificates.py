@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from protocol.errors import ConfigError, PeerError
@@ -45,7 +46,7 @@ def load_certificates(pem: bytes, where: str) -> list[x509.Certificate]:
     """Every certificate of a PEM document, at least one; ConfigError names `where` it came from."""
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise ConfigError(f"{where}: not a PEM certificate; install it again") from error
 
 
@@ -69,8 +70,7 @@ def device_identity(certificate: x509.Certificate) -> Identity:
     if identity.device is None:
         raise PeerError("certificate: an operator's, not a device's")
     _p256(certificate)
-    common = [name.value for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-    if common != [identity.device]:
+    if _common_names(certificate) != [identity.device]:
         raise PeerError("certificate: its common name is not the device's id")
     return identity
 
@@ -93,12 +93,12 @@ def check_server_certificate(certificate: x509.Certificate) -> None:
 
 
 def issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    """Whether the key of `ca` signed it."""
+    """Whether the key of `ca` signed it, in the one encoding of that signature: whole bytes, no bits left over."""
     try:
         certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
-    return True
+    return certificate.public_bytes(Encoding.DER).endswith(b"\0" + certificate.signature)
 
 
 def days_left(certificate: x509.Certificate, now: float) -> float:
@@ -120,9 +120,19 @@ def _leaf(certificate: x509.Certificate, usages: Sequence[ObjectIdentifier]) -> 
 
 
 def _p256(certificate: x509.Certificate) -> None:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise PeerError("certificate: its key cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise PeerError("certificate: its key is not ECDSA P-256")
+
+
+def _common_names(certificate: x509.Certificate) -> list[str | bytes]:
+    try:
+        return [name.value for name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    except ValueError as error:
+        raise PeerError("certificate: its subject cannot be read") from error
 
 
 def _names(certificate: x509.Certificate) -> list[x509.GeneralName]:
