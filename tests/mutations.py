@@ -20,17 +20,19 @@ SERVERS = "tests/integration/test_device_refuses_servers.py"
 DEVICES = "tests/integration/test_server_refuses_devices.py"
 PEOPLE = "tests/integration/test_server_people.py"
 SILENT = "tests/integration/test_signaling_server.py"
+OPERATOR = "tests/integration/test_server_operator.py"
 LIMITS = "tests/unit/test_signaling_limits.py"
 LINKS = "tests/unit/test_links.py"
 DOCUMENTS = "tests/unit/test_documents.py"
 SDP = "tests/unit/test_sdp.py"
 HUB = "tests/unit/test_signaling_hub.py"
+STORE = "tests/unit/test_signaling_store.py"
 
 WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
 CONTROL = "device/core/control.py"
 CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/authority.py", "device/core/links.py"
 JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
-GATE = "signaling/adapters/gate.py"
+GATE, STORE_CODE, ROSTER_KEY = "signaling/adapters/gate.py", "signaling/adapters/store.py", "protocol/roster_key.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ MUTATIONS = (
        "if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):",
        "if False:", DEVICES),
     _m("server: common name is the id", CERTIFICATES, "if common != [identity.device]:", "if False:", DEVICES),
-    _m("server: this site", HUB_CODE, "identity.site != self._site or ", "", DEVICES),
+    _m("server: this site", HUB_CODE, "identity.site != self._site or identity.device is None",
+       "identity.device is None", DEVICES),
     _m("server: fingerprint on the roster", HUB_CODE,
        "return signed is not None and fingerprint not in signed.roster.fingerprints", "return False", DEVICES),
     _m("server: fingerprint, once more when it is open", HUB_CODE,
@@ -112,8 +115,33 @@ MUTATIONS = (
     _m("server: the newer connection counts", HUB_CODE, "if older is not None:", "if False:", DEVICES),
     _m("server: a replaced connection has no say", HUB_CODE,
        "return []  # a connection that was replaced has no say", "pass", HUB),
-    _m("server: serials never fall", "signaling/adapters/store.py", "admit(signed, held)", "pass", DEVICES),
+    _m("server: serials never fall", STORE_CODE,
+       "admit(signed, held.held if held else None)\n            except", "pass\n            except", DEVICES),
     _m("server: subprotocol", SERVER_WSS, "if SUBPROTOCOL not in offered:", "if False:", DEVICES),
+    # The server and its operator
+    _m("operator: not a device", CERTIFICATES, "if identity.device is not None:", "if False:", OPERATOR),
+    _m("operator: P-256", CERTIFICATES, "    _p256(certificate)\n    return identity\n", "    return identity\n",
+       OPERATOR),
+    _m("operator: this site", HUB_CODE, "identity.site != self._site or identity.device is not None", "False",
+       OPERATOR),
+    _m("operator: leaf, not a CA", CERTIFICATES, "if constraints.ca:", "if False:", OPERATOR),
+    _m("operator: purpose", CERTIFICATES, "if list(granted) != list(usages):", "if False:", OPERATOR),
+    _m("operator: connections a second", SERVER_WSS,
+       "        self._limit_address(request)\n        try:\n            self._hub",
+       "        try:\n            self._hub", OPERATOR),
+    _m("publish: serials never fall", STORE_CODE,
+       "admit(signed, held.held if held else None)\n        if held", "pass\n        if held", STORE),
+    _m("publish: signed by the newest key", STORE_CODE, "verify_roster(jws, self._keys.keys[0], self._site)",
+       "verify_roster(jws, self._keys.keys[-1], self._site)", STORE),
+    _m("publish: nothing half-written", STORE_CODE, "        temporary.unlink(missing_ok=True)\n", "", STORE),
+    _m("publish: kept before it counts", STORE_CODE, '        write_atomically(self._folder / f"{device}.jws", jws)\n',
+       "", STORE),
+    _m("publish: only so many devices", STORE_CODE, "if held is None and len(self._held) >= most:", "if False:", STORE),
+    _m("read again: an earlier key signs nothing new", STORE_CODE, "if self._begun:", "if False:", STORE),
+    _m("roster key: sequence", ROSTER_KEY, "if introduced.sequence <= pinned.sequence:", "if False:", STORE),
+    _m("roster key: site", ROSTER_KEY, "if introduced.site != site:", "if False:", STORE),
+    _m("roster key: its way comes first", HUB_CODE, "if mine and not self._successions", "if mine", HUB),
+    _m("confirmation: bounded", "signaling/core/operators.py", "if len(jws) > CONFIRMATION:", "if False:", HUB),
     # The server and people
     _m("login: nonce", HUB_CODE, "if nonce is None or login.nonce != nonce:", "if False:", PEOPLE),
     _m("login: nonce used once", HUB_CODE,

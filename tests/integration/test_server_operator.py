@@ -1,5 +1,6 @@
 """The operator's endpoint: who may come, what is published, and what everybody hears of it. The real process."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -132,6 +133,17 @@ async def test_the_operator_sends_20_messages_a_second_at_most(tmp_path: Path) -
             for _ in range(60):
                 await tool.connection.send(encode(StatusRequest()))
             assert await closed(tool.connection) == (1008, "too many messages")
+
+
+async def test_the_operator_connects_only_so_often(tmp_path: Path) -> None:
+    with running_server(tmp_path, "unauthenticated_per_s = 2\n") as strict:
+        context = strict.context(make(operator_wish(strict)))
+        tried = await asyncio.gather(
+            *(open_socket(strict.operator_url, context) for _ in range(8)), return_exceptions=True
+        )
+        codes = {one.response.status_code for one in tried if isinstance(one, InvalidStatus)}
+        await asyncio.gather(*(one.close() for one in tried if not isinstance(one, BaseException)))
+    assert codes == {429}
 
 
 # Rosters
