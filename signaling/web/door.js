@@ -4,6 +4,7 @@
 
 import { Refused } from "./errors.js";
 import { openMicrophone } from "./media.js";
+import { refused } from "./refusals.js";
 import { cardOf, NOTHING, remember } from "./state.js";
 
 const OLD_LINK_ANSWERS_MS = 2_000;
@@ -184,7 +185,7 @@ export class Door {
       this.closeMicrophone();
       if (reason === "fingerprint") this.distrusted(reason);
     }
-    if (reason !== "bye" && reason !== "linked") console.info(`doorward: ${this.device}: link ended (${reason}): ${why}`);
+    if (reason !== "bye" && reason !== "linked") refused(`${this.device}: link ended (${reason})`, why, console.info);
     this.setting.changed();
   }
 

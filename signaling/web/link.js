@@ -7,6 +7,7 @@ import { fingerprint } from "./bytes.js";
 import { PER_LINK, vetCandidate } from "./candidates.js";
 import { Control } from "./control.js";
 import { signProof } from "./proof.js";
+import { refused } from "./refusals.js";
 import { constantRate, shapeAnswer, vet } from "./sdp.js";
 
 const PENDING_MS = 30_000;
@@ -115,13 +116,13 @@ export class Link {
    */
   async addCandidate(candidate) {
     this.candidates += 1;
-    if (this.candidates > PER_LINK) return;
+    if (this.candidates > PER_LINK) return refused("candidate dropped", `more than ${PER_LINK}`);
     try {
       if (candidate) vetCandidate(candidate.candidate ?? "");
       await this.described;
       if (!this.ended) await this.connection?.addIceCandidate(candidate);
     } catch (error) {
-      console.warn("doorward: candidate dropped:", error instanceof Error ? error.message : error);
+      refused("candidate dropped", error);
     }
   }
 

@@ -8,6 +8,7 @@ import { InvitationError } from "./errors.js";
 import { judge, permittedHosts, read } from "./invitation.js";
 import { Attention } from "./ring.js";
 import { Site } from "./site.js";
+import { refused } from "./refusals.js";
 import { nameOf, TEXTS } from "./texts.js";
 import { Vault } from "./vault.js";
 import { CardView } from "./view/card.js";
@@ -80,7 +81,7 @@ class App {
 
   /** @param {unknown} error */
   refuse(error) {
-    console.warn("doorward: invitation refused:", error instanceof Error ? error.message : error);
+    refused("invitation refused", error);
     this.show(refusedPanel(error instanceof InvitationError ? error.code : "storage", () => this.home()));
   }
 

@@ -5,6 +5,7 @@
 import { PeerError } from "./errors.js";
 import { fromServer } from "./messages.js";
 import { hostOf, signLogin } from "./proof.js";
+import { refused as refusal } from "./refusals.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
@@ -70,7 +71,7 @@ export class Session {
         if (message.type === "error" && !this.welcomed) refused = true;
         this.hear(socket, message);
       } catch (error) {
-        console.warn("doorward: the server said something wrong:", error instanceof Error ? error.message : error);
+        refusal("the server said something wrong", error);
         if (!this.welcomed) socket.close();
       }
     };
@@ -111,7 +112,7 @@ export class Session {
       this.hears.onState("online");
       this.hears.onMessage(message);
     } else if (message.type === "error") {
-      console.warn(`doorward: login refused: ${message.code}`);
+      refusal("login refused", message.code);
     } else {
       throw new PeerError(`${message.type} before welcome`);
     }
@@ -120,7 +121,7 @@ export class Session {
   /** @private @param {WebSocket} socket @param {{nonce: string, site: string}} challenge */
   async login(socket, { nonce, site }) {
     if (site !== this.known.site) {
-      console.warn("doorward: this server serves another site");
+      refusal("this server serves another site");
       socket.close();
       return;
     }

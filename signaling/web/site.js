@@ -5,6 +5,7 @@
 import { PeerError } from "./errors.js";
 import { Door } from "./door.js";
 import { Link } from "./link.js";
+import { refused } from "./refusals.js";
 import { admit, admits, expired, verifyRoster } from "./roster.js";
 import { Session } from "./session.js";
 
@@ -73,7 +74,7 @@ export class Site {
 
   /** @private One message at a time, in order: an offer is judged by the roster that came before it. @param {() => Promise<void>} work */
   later(work) {
-    this.inbox = this.inbox.then(work).catch((error) => console.warn("doorward:", error instanceof Error ? error.message : error));
+    this.inbox = this.inbox.then(work).catch((error) => refused("a message was dropped", error));
   }
 
   /** @private @param {any} message */
@@ -101,7 +102,7 @@ export class Site {
         this.doors.get(message.device)?.closed(message.link, message.reason);
         break;
       case "error":
-        console.warn(`doorward: the server refused a message: ${message.code}`);
+        refused("the server refused a message", message.code);
         break;
       default:
         throw new PeerError(`${message.type} has no place after the welcome`);
@@ -123,7 +124,7 @@ export class Site {
       admit(signed, this.held.get(device) ?? null);
       this.inForce(signed);
     } catch (error) {
-      console.warn("doorward: a kept roster does not hold:", error instanceof Error ? error.message : error);
+      refused("a kept roster does not hold", error);
     }
   }
 
@@ -139,7 +140,7 @@ export class Site {
       this.inForce(signed);
       if (device === null) this.doors.get(signed.roster.device)?.sendRoster(jws);
     } catch (error) {
-      console.warn("doorward: a roster was refused:", error instanceof Error ? error.message : error);
+      refused("a roster was refused", error);
     }
   }
 

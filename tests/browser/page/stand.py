@@ -277,6 +277,11 @@ def phase(page: Page, name: str) -> None:
     page.locator(f"#door-front-door[data-phase={name}]").wait_for()
 
 
+def refusals(page: Page, number: int) -> None:
+    """Wait until the page has refused so many things since it was loaded, and no more."""
+    page.wait_for_function("(n) => document.documentElement.dataset.refusals === String(n)", arg=number)
+
+
 def negotiate(house: House, server: Server, door: DoorPage, link: str = LINK) -> dict[str, Any]:
     """From the offer to the page's hello, which is returned; every step is checked with the device's own code."""
     server.send({"type": "offer", "device": "front-door", "link": link, "sdp": door.offer})
