@@ -16,19 +16,21 @@ from typing import TypeVar
 
 import structlog
 
-from device.adapters.control import ControlSocket, Request
+from device.adapters.control import ControlSocket
+from device.adapters.metrics import Metrics
 from device.adapters.store import Clock, FileStore
 from device.adapters.wss import WebsocketsSignaling, tls_context
 from device.config import Config
 from device.core import effects as do
 from device.core.authority import Authority
-from device.core.events import Event, HardwareBack, HardwareFault, Pressed, SignalingUp, Tick, Warned
+from device.core.events import Event, HardwareBack, HardwareFault, SignalingDown, SignalingUp, Tick, Warned
 from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
 from device.dates import Dates
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, load_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
+from device.support import Support
 from device.wiring import build_panel, build_peers, build_sound, build_video
 from protocol.codec import encode
 from protocol.errors import DoorwardError, PeerError
@@ -47,12 +49,12 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-async def run(config: Config) -> None:
+async def run(config: Config, metrics: Metrics) -> None:
     """Run the daemon until it is told to stop. ConfigError before anything was touched, if the identity is bad."""
     identity = load_identity(Path(config.identity))
     context = tls_context(identity.ca_pem, identity.certificate_pem, identity.key_path)
     try:
-        await Daemon(config, identity, context).run()
+        await Daemon(config, identity, context, metrics).run()
     except BaseExceptionGroup as group:
         ours, others = group.split(DoorwardError)
         if ours is None or others is not None:
@@ -68,7 +70,7 @@ def _first(group: BaseExceptionGroup[DoorwardError]) -> DoorwardError:
 class Daemon:
     """Everything that lives while the door station runs. One inbox, one writer."""
 
-    def __init__(self, config: Config, identity: DeviceIdentity, context: ssl.SSLContext) -> None:
+    def __init__(self, config: Config, identity: DeviceIdentity, context: ssl.SSLContext, metrics: Metrics) -> None:
         self._config = config
         self._identity = identity
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX)
@@ -104,13 +106,27 @@ class Daemon:
             new_token,
             random.random,
         )
+        self._main: asyncio.Task[None] | None = None
+        self._online = False
+        self._restarting = False
+        self._support = Support(
+            config,
+            identity,
+            self._authority,
+            self._station,
+            self._panel,
+            metrics,
+            lambda: self._online,
+            self._post,
+            self._restart_when_quiet,
+        )
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. An unexpected death of any task ends all of it, and the service starts anew."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                main = tasks.create_task(self._live(tasks))
+                main = self._main = tasks.create_task(self._live(tasks))
                 for number in (signal.SIGTERM, signal.SIGINT):
                     self._loop.add_signal_handler(number, main.cancel)
         finally:
@@ -129,7 +145,9 @@ class Daemon:
             sound.tone(self._tone)
             self._attempt("camera", video.open)
             await self._warm_up(video, peers)
-            owned.append(tasks.create_task(ControlSocket(Path(self._config.control_socket), self._control).run()))
+            owned.append(
+                tasks.create_task(ControlSocket(Path(self._config.control_socket), self._support.answer).run())
+            )
             owned.append(tasks.create_task(self._signaling.run()))
             owned.append(tasks.create_task(self._watch_dates()))
             await self._welcomed.wait()
@@ -185,9 +203,14 @@ class Daemon:
             event = await self._next_event()
             if isinstance(event, SignalingUp):
                 self._welcomed.set()
+            if isinstance(event, SignalingUp | SignalingDown):
+                self._online = isinstance(event, SignalingUp)
             now = self._clock.now()
             for effect in self._station.handle(event, now):
                 self._perform(effect)
+            if self._restarting and self._station.quiet and self._main is not None:
+                log.info("restarting", why="a new identity was installed")
+                self._main.cancel()
 
     async def _next_event(self) -> Event:
         deadline = self._station.deadline
@@ -308,27 +331,10 @@ class Daemon:
                 self._dates.judge()
                 await asyncio.sleep(JUDGE_S)
 
-    def _control(self, request: Request) -> dict[str, object]:
-        """The control socket's requests; see `device.adapters.control`."""
-        match request:
-            case {"do": "status"}:
-                return {"links_up": self._station.links_up, "signaling": self._welcomed.is_set()}
-            case {"do": "press", "button": str(button)} if button in self._config.button:
-                self._post(Pressed(button))
-                return {}
-            case {"do": "press", "button": button}:
-                known = ", ".join(self._config.button)
-                raise PeerError(f"there is no button {button!r}; there are: {known}")
-            case {"do": "edge", "button": str(button), "pressed": bool(pressed)} if self._simulated():
-                at = time.time()
-                self._panel.press_edge(button, pressed)
-                return {"at": at}
-            case {"do": "pins"} if self._simulated():
-                return {"pins": self._panel.levels()}
-        raise PeerError(f"cannot do {request.get('do')!r}")
-
-    def _simulated(self) -> bool:
-        return self._config.gpio.pins == "mock"
+    def _restart_when_quiet(self) -> None:
+        """A new identity was installed: end as soon as nobody is at the door; the service manager starts us anew."""
+        self._restarting = True
+        self._post(Tick())
 
     def _age(self) -> float:
         return round(time.monotonic() - self._started, 3)

@@ -23,6 +23,10 @@ BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 """No clock can be right that shows an earlier time than this program's making."""
 
 
+ROSTER_WARN_DAYS = 10
+"""Rosters last thirty days, and the operator's timer renews them after fifteen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One row: what was tried, whether it works, what was seen, and what to do if not."""
@@ -50,6 +54,21 @@ async def check(path: Path) -> list[Result]:
     results += [_certificate(identity), _clock(identity, roster), _roster(config, roster)]
     results.append(await _server(identity))
     return results + await _hardware(config)
+
+
+def due(config: Config) -> list[str]:
+    """What ends soon or has ended, a sentence each. ConfigError if there is no identity."""
+    identity = load_identity(Path(config.identity))
+    now = time.time()
+    ends = {
+        "certificate": (days_left(identity.certificate, now), WARN_DAYS, "have the operator renew it"),
+        "roster": (
+            (_newest_roster(config, identity).roster.expires - now) / 86400,
+            ROSTER_WARN_DAYS,
+            "publish a new one",
+        ),
+    }
+    return [f"{what}: {left:.0f} days left: {remedy}" for what, (left, warn, remedy) in ends.items() if left < warn]
 
 
 def table(results: list[Result]) -> str:

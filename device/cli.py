@@ -1,6 +1,11 @@
-"""`doorward-device`: run, check, press. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration."""
+"""`doorward-device`: the daemon and its tools.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, identity or bundle; `needs-renewal` ends with 0 if
+something needs renewal and 1 if nothing does.
+"""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,9 +15,13 @@ from typing import ParamSpec, TypeVar
 import click
 
 from device import check as checks
-from device import log
+from device import enrol, log
 from device.adapters.control import ask
+from device.adapters.metrics import Metrics
 from device.config import load_config
+from device.first_boot import first_boot
+from device.rosters import ROSTER_LIMIT, give_roster
+from protocol.bundle import LIMIT as BUNDLE_LIMIT
 from protocol.errors import DoorwardError
 
 P = ParamSpec("P")
@@ -57,11 +66,12 @@ def main() -> None:
 def run(config_path: Path, verbose: bool) -> None:
     """Run the daemon: button, camera, sound, door."""
     config = load_config(config_path)
-    log.set_up(verbose)
+    counted = Metrics()
+    log.set_up(counted.count, verbose)
     from device import app  # noqa: PLC0415 - the other commands must not pay for the adapters' imports
 
     try:
-        asyncio.run(app.run(config))
+        asyncio.run(app.run(config, counted))
     except asyncio.CancelledError:
         return
 
@@ -85,3 +95,89 @@ def press(button: str, config_path: Path) -> None:
     config = load_config(config_path)
     asyncio.run(ask(Path(config.control_socket), {"do": "press", "button": button}))
     click.echo(f"{button}: pressed")
+
+
+@main.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@one_line_errors
+def status(config_path: Path, as_json: bool) -> None:
+    """How the running daemon stands: connections, faults, roster, certificate."""
+    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "status"}))
+    said.pop("ok")
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    for name, value in said.items():
+        shown = ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
+        click.echo(f"{name.replace('_', ' '):<22} {shown}")
+
+
+@main.command()
+@config_option
+@one_line_errors
+def metrics(config_path: Path) -> None:
+    """What the running daemon has counted, in Prometheus' text format (for a textfile collector)."""
+    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "metrics"}))
+    click.echo(said["metrics"], nl=False)
+
+
+@main.command()
+@config_option
+@one_line_errors
+def roster(config_path: Path) -> None:
+    """Give the running daemon the roster on standard input, as `publish --offline` wrote it."""
+    serial = asyncio.run(give_roster(Path(load_config(config_path).control_socket), sys.stdin.read(ROSTER_LIMIT)))
+    click.echo(f"roster {serial} is in force")
+
+
+@main.command()
+@config_option
+@click.option("--device", help="The device's id; needed until it is installed.")
+@click.option(
+    "--new", is_flag=True, help="Another key: the present one stays until its bundle is there."
+)
+@one_line_errors
+def keygen(config_path: Path, device: str | None, new: bool) -> None:
+    """Make this device's key, which never leaves it, and print the request that the operator signs."""
+    click.echo(enrol.keygen(_identity_folder(config_path), device, new=new), nl=False)
+
+
+@main.command()
+@config_option
+@click.option("--ca-fingerprint", "pins", multiple=True, help="SHA-256 of a CA to trust.")
+@one_line_errors
+def install(config_path: Path, pins: tuple[str, ...]) -> None:
+    """Verify the bundle on standard input and make it this device's identity, whole or not at all."""
+    installed = enrol.install(_identity_folder(config_path), sys.stdin.buffer.read(BUNDLE_LIMIT + 1), pins)
+    click.echo(f"this is {installed.site}/{installed.device}, certificate {installed.fingerprint}")
+    try:
+        asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "restart"}))
+    except DoorwardError:
+        return  # it is not running: it will start with the new identity
+    click.echo("the daemon starts anew as soon as nobody is at the door")
+
+
+@main.command("first-boot")
+@config_option
+@click.option("--boot", type=click.Path(file_okay=False, path_type=Path), default="/boot/firmware", show_default=True)
+@one_line_errors
+def first_boot_(config_path: Path, boot: Path) -> None:
+    """Take in what the operator left in the folder `doorward` of the boot partition; see docs/provisioning.md."""
+    for line in first_boot(_identity_folder(config_path), boot):
+        click.echo(line)
+
+
+@main.command("needs-renewal")
+@config_option
+@one_line_errors
+def needs_renewal(config_path: Path) -> None:
+    """Whether certificate or roster end soon: exit code 0 if so, 1 if not (2 and 78: could not tell). For timers."""
+    due = checks.due(load_config(config_path))
+    for line in due:
+        click.echo(line)
+    sys.exit(0 if due else 1)
+
+
+def _identity_folder(config_path: Path) -> Path:
+    return Path(load_config(config_path).identity)

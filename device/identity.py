@@ -1,13 +1,14 @@
 """Who this device is: its key, and the bundle that provisioning installed beside it. Every part is verified."""
 
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 
 from protocol.bundle import LIMIT, Bundle
-from protocol.certificates import device_identity, fingerprint, issued_by, load_certificates
+from protocol.certificates import check_authority, device_identity, fingerprint, issued_by, load_certificates
 from protocol.codec import decode
 from protocol.errors import ConfigError, PeerError
 from protocol.keys import Jwk, PrivateKey, load_private_key, public_jwk
@@ -31,49 +32,81 @@ class DeviceIdentity:
     certificate_pem: str
 
 
-def load_identity(folder: Path) -> DeviceIdentity:
-    """The identity in `folder` (key.pem, bundle.json); ConfigError names the part that is wrong and what to do.
+KEY, NEXT_KEY, BUNDLE = "key.pem", "next-key.pem", "bundle.json"
 
+
+def load_identity(folder: Path) -> DeviceIdentity:
+    """The identity in `folder`; ConfigError names the part that is wrong and what to do.
+
+    The key is `key.pem`, or `next-key.pem` where the bundle was installed for that one and the rename is still to come.
     Dates are not judged here: a Pi may have no clock yet, and an expired door still has a visitor in front of it.
     """
-    key_path, bundle_path = folder / "key.pem", folder / "bundle.json"
+    bundle_path = folder / BUNDLE
     try:
-        mode = stat.S_IMODE(key_path.stat().st_mode)
-        key_pem, bundle_json = key_path.read_bytes(), bundle_path.read_bytes()
+        keys = {name: read_key(folder / name) for name in (KEY, NEXT_KEY) if (folder / name).exists()}
+        bundle_json = bundle_path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}; provision this device") from error
-    if mode & 0o077:
-        raise ConfigError(f"{key_path}: others may read the key (mode {mode:04o}); chmod 0600 it, or make a new one")
-    key = load_private_key(key_pem, str(key_path))
+    if not keys:
+        raise ConfigError(f"{folder / KEY}: there is no key; provision this device")
     try:
-        bundle = decode(bundle_json, Bundle, LIMIT)
-        certificate = load_certificates(bundle.certificate.encode(), f"{bundle_path}: certificate")[0]
-        _check(bundle, certificate, key)
+        bundle, name = verify_bundle(bundle_json, keys)
     except PeerError as error:
         raise ConfigError(f"{bundle_path}: {error}; install the bundle again") from error
+    certificate = load_certificates(bundle.certificate.encode(), f"{bundle_path}: certificate")[0]
     return DeviceIdentity(
         site=bundle.site,
         device=bundle.device,
-        key=key,
+        key=keys[name],
         certificate=certificate,
         fingerprint=fingerprint(certificate),
         ca_pem=bundle.ca,
         roster_key=bundle.roster_key.as_dict(),
         roster=bundle.roster,
         signaling=bundle.signaling,
-        key_path=key_path,
+        key_path=folder / name,
         certificate_pem=bundle.certificate,
     )
 
 
-def _check(bundle: Bundle, certificate: x509.Certificate, key: PrivateKey) -> None:
+def read_key(path: Path) -> PrivateKey:
+    """A key that nobody else may read; ConfigError otherwise."""
+    try:
+        mode, key_pem = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; provision this device") from error
+    if mode & 0o077:
+        raise ConfigError(f"{path}: others may read the key (mode {mode:04o}); chmod 0600 it, or make a new one")
+    return load_private_key(key_pem, str(path))
+
+
+def verify_bundle(bundle_json: bytes, keys: Mapping[str, PrivateKey]) -> tuple[Bundle, str]:
+    """The bundle, and the name of the key that it is for; PeerError names the part that does not hold."""
+    bundle = decode(bundle_json, Bundle, LIMIT)
+    certificate, *more = _certificates(bundle.certificate, "certificate")
+    if more:
+        raise PeerError("certificate: several, where one belongs")
     identity = device_identity(certificate)
     if (identity.site, identity.device) != (bundle.site, bundle.device):
         raise PeerError(f"certificate: is {identity.site}/{identity.device}'s, not {bundle.site}/{bundle.device}'s")
-    if certificate.public_key() != key.public_key():
-        raise PeerError("certificate: belongs to another key than key.pem")
-    if not any(issued_by(certificate, ca) for ca in load_certificates(bundle.ca.encode(), "bundle: ca")):
+    owners = [name for name, key in keys.items() if key.public_key() == certificate.public_key()]
+    if not owners:
+        raise PeerError(f"certificate: belongs to another key than {' or '.join(keys)}")
+    authorities = _certificates(bundle.ca, "ca")
+    for ca in authorities:
+        check_authority(ca)
+    if not any(issued_by(certificate, ca) for ca in authorities):
         raise PeerError("certificate: not issued by the bundle's CA")
-    verify_roster(bundle.roster, bundle.roster_key.as_dict(), bundle.site, bundle.device)
-    if public_jwk(key) == bundle.roster_key.as_dict():
+    signed = verify_roster(bundle.roster, bundle.roster_key.as_dict(), bundle.site, bundle.device)
+    if fingerprint(certificate) not in signed.roster.fingerprints:
+        raise PeerError("roster: does not name this certificate")
+    if bundle.roster_key.as_dict() in [public_jwk(key) for key in keys.values()]:
         raise PeerError("roster_key: is this device's own key")
+    return bundle, owners[0]
+
+
+def _certificates(pem: str, what: str) -> list[x509.Certificate]:
+    try:
+        return load_certificates(pem.encode(), what)
+    except ConfigError as error:
+        raise PeerError(str(error)) from error

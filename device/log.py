@@ -2,15 +2,23 @@
 
 import logging
 import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any
 
 import structlog
 
+Count = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
 
-def set_up(verbose: bool = False) -> None:
-    """Configure structlog for this process; the libraries' own loggers are kept to warnings."""
+
+def set_up(count: Count, verbose: bool = False) -> None:
+    """Configure structlog for this process; the libraries' own loggers are kept to warnings.
+
+    `count` sees every line that is logged, as a structlog processor does.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            count,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

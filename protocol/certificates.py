@@ -92,6 +92,20 @@ def check_server_certificate(certificate: x509.Certificate) -> None:
             raise PeerError("certificate: a device's or operator's, used by a server")
 
 
+def check_authority(certificate: x509.Certificate) -> None:
+    """PeerError unless it is a CA's that may sign leaves and nothing else, its key P-256, signed by itself."""
+    _p256(certificate)
+    try:
+        constraints = _extensions(certificate).get_extension_for_class(x509.BasicConstraints).value
+        usage = _extensions(certificate).get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound as error:
+        raise PeerError("ca: lacks basic constraints or key usage") from error
+    if not constraints.ca or constraints.path_length != 0 or not usage.key_cert_sign:
+        raise PeerError("ca: not a CA that signs leaves alone")
+    if not issued_by(certificate, certificate):
+        raise PeerError("ca: does not bear its own signature")
+
+
 def issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     """Whether the key of `ca` signed it, in the one encoding of that signature: whole bytes, no bits left over."""
     try:

@@ -56,6 +56,18 @@ def verify_embedded(token: str, typ: str) -> tuple[bytes, str]:
     return _payload(token, header, typ, jwk), thumbprint(jwk)
 
 
+def typ_of(token: str) -> str:
+    """What kind of document a token says it is; nothing of it is verified. PeerError if it is no token."""
+    header = _header_of(token)
+    return str(header.get("typ")) if isinstance(header, dict) else ""
+
+
+def payload_of(token: str) -> bytes:
+    """What a token holds; nothing of it is verified. PeerError if it is no token."""
+    _header_of(token)
+    return unb64url(token.split(".")[1])
+
+
 def _header_of(token: str) -> object:
     if len(token) > LIMIT:
         raise PeerError(f"signed document of {len(token)} characters: the limit is {LIMIT}")

@@ -32,6 +32,9 @@ from provisioning.invitation import invitation_link
 ROSTER_DAYS = 30
 """How long a withheld removal could matter (protocol section 8, rule 5)."""
 
+ANY_HOME = ("localhost", "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+"""What a demonstration's CA may vouch for besides the plan's hosts: it is taken up again wherever the machine is."""
+
 PLAN = "site.json"
 ROSTERS = "server/state/rosters"
 
@@ -106,7 +109,7 @@ def make_site(folder: Path, plan: SitePlan, now: datetime | None = None) -> Site
     now = now or datetime.now(UTC)
     for part in ("devices", "people", "server/state/rosters"):
         (folder / part).mkdir(mode=0o700, parents=True)
-    authority = new_authority(plan.site, now, plan.hosts)
+    authority = new_authority(plan.site, now, [*plan.hosts, *ANY_HOME])
     write_file(folder / "ca.pem", pem(authority.certificate))
     _write_key(folder / "ca-key.pem", authority.key)
     roster_key = new_key()

@@ -1,7 +1,9 @@
 """The control socket: a door to the running daemon for its own user and root (support, tests, demonstration).
 
-One JSON object a line in, one a line out: `{"do": "press", "button": ID}` and `{"do": "status"}`; with simulated pins
-also `{"do": "edge", "button": ID, "pressed": true}` and `{"do": "pins"}`.
+One JSON object a line in, one a line out: `{"do": "press", "button": ID}`, `{"do": "status"}`, `{"do": "metrics"}`,
+`{"do": "roster", "jws": JWS}` (a roster, or a succession of the roster key, that came by another way) and
+`{"do": "restart"}` (as soon as nobody is at the door); with simulated pins also
+`{"do": "edge", "button": ID, "pressed": true}` and `{"do": "pins"}`.
 """
 
 import asyncio
@@ -13,8 +15,11 @@ from pathlib import Path
 from protocol.codec import parse_json
 from protocol.errors import ConfigError, DoorwardError, PeerError
 
-LINE = 4096
+LINE = 16 * 1024
 """Bytes of a request."""
+
+REPLY = 1024 * 1024
+"""Bytes of a reply."""
 
 Request = dict[str, object]
 Handler = Callable[[Request], Mapping[str, object]]
@@ -67,12 +72,12 @@ class ControlSocket:
 async def ask(path: Path, request: Request) -> Request:
     """Send one request to a running daemon; DoorwardError if there is none, or it says no."""
     try:
-        reader, writer = await asyncio.open_unix_connection(path)
+        reader, writer = await asyncio.open_unix_connection(path, limit=REPLY)
     except OSError as error:
         raise DoorwardError(f"{path}: no daemon answers: {error.strerror}; is doorward-device running?") from error
     try:
         writer.write(json.dumps(request).encode() + b"\n")
-        reply = parse_json(await asyncio.wait_for(reader.readline(), 10))
+        reply = parse_json(await asyncio.wait_for(reader.readline(), 10), REPLY)
     finally:
         writer.close()
     if not isinstance(reply, dict) or not reply.get("ok"):

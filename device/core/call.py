@@ -40,6 +40,7 @@ from protocol.messages import (
     Command,
     Decline,
     Done,
+    Fault,
     HangUp,
     OpenDoor,
     Outcome,
@@ -90,6 +91,15 @@ class Call:
     def name(self) -> str:
         """`idle`, `ringing` or `talking`."""
         return type(self._phase).__name__.lower()
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody is at the door, and nobody looks in."""
+        return isinstance(self._phase, Idle) and not self._picture.views and not self._picture.doors
+
+    @property
+    def faults(self) -> list[Fault]:
+        return sorted(self._picture.faults)
 
     def rings(self, answerer: str) -> bool:
         """Whether a ring waits for this person."""

@@ -15,7 +15,7 @@ from device.core.links import Links
 from device.core.press import Press
 from device.core.rules import CallRules, LinkRules
 from protocol.errors import PeerError
-from protocol.messages import ErrorMessage, RosterAccepted, RosterKeyMessage, RosterMessage
+from protocol.messages import ErrorMessage, Fault, RosterAccepted, RosterKeyMessage, RosterMessage
 from protocol.roster import Roster, SignedRoster
 
 
@@ -60,6 +60,15 @@ class Station:
     @property
     def links_up(self) -> int:
         return self._links.up
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody is at the door, and nobody looks in: a restart would be noticed by nobody."""
+        return self._call.quiet
+
+    @property
+    def faults(self) -> list[Fault]:
+        return self._call.faults
 
     def _step(self, event: Event, now: Instant) -> list[Effect | Event]:
         match event:

@@ -190,7 +190,7 @@ def own_roster_key(site: Site, folder: Path) -> None:
 
 IDENTITY_FAULTS: dict[str, tuple[Callable[[Site, Path], object], str, str]] = {
     "a key others may read": (lambda _, f: (f / "key.pem").chmod(0o644), "key.pem", "mode 0644"),
-    "no key": (lambda _, f: (f / "key.pem").unlink(), "key.pem", "cannot be read"),
+    "no key": (lambda _, f: (f / "key.pem").unlink(), "key.pem", "there is no key"),
     "no bundle": (lambda _, f: (f / "bundle.json").unlink(), "bundle.json", "cannot be read"),
     "a key that is none": (lambda _, f: (f / "key.pem").write_text("garbage"), "key.pem", "PEM private key"),
     "another key": (other_key, "bundle.json", "belongs to another key"),
@@ -204,7 +204,7 @@ IDENTITY_FAULTS: dict[str, tuple[Callable[[Site, Path], object], str, str]] = {
     "its own key as the roster's": (own_roster_key, "bundle.json", "roster_key"),
     "a member unknown": (lambda _, f: change_bundle(f, extra=1), "bundle.json", "extra"),
     "a certificate that is none": (lambda _, f: change_bundle(f, certificate="x"), "bundle.json", "certificate"),
-    "a CA that is none": (lambda _, f: change_bundle(f, ca="x"), "", "ca: not a PEM certificate"),
+    "a CA that is none": (lambda _, f: change_bundle(f, ca="x"), "bundle.json", "ca: not a PEM certificate"),
     "an address without TLS": (lambda _, f: change_bundle(f, signaling="ws://a:1/device"), "bundle.json", "signaling"),
     "half a bundle": (lambda _, f: (f / "bundle.json").write_text('{"v":1'), "bundle.json", "JSON"),
 }

@@ -1,0 +1,39 @@
+"""A roster that came by another way than the server: over ssh, or on a USB stick. The running daemon judges it."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from device.adapters.control import ask
+from protocol.errors import DoorwardError, PeerError
+from protocol.ids import b64url
+from protocol.jws import payload_of
+from protocol.roster_key import LONGEST_CHAIN
+
+ROSTER_LIMIT = (LONGEST_CHAIN + 1) * 12 * 1024
+"""Characters of a roster file: successions of the roster key, and the roster last, a line each."""
+
+TAKEN_S = 5.0
+
+
+async def give_roster(control_socket: Path, text: str) -> int:
+    """Hand the lines of a roster file over and wait until the roster is in force; its serial.
+
+    DoorwardError if the daemon does not run, or does not take it (its journal says why).
+    """
+    lines = text.split()
+    if not lines:
+        raise DoorwardError("standard input: no roster; `doorward-provision publish --offline` writes one")
+    try:
+        digest = b64url(hashlib.sha256(payload_of(lines[-1])).digest())
+    except PeerError as error:
+        raise DoorwardError(f"standard input: not a roster: {error}") from error
+    for line in lines:
+        await ask(control_socket, {"do": "roster", "jws": line})
+    try:
+        async with asyncio.timeout(TAKEN_S):
+            while (status := await ask(control_socket, {"do": "status"}))["roster_sha256"] != digest:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise DoorwardError("the daemon refused this roster; `journalctl -u doorward-device` says why") from error
+    return int(str(status["roster_serial"]))
