@@ -35,6 +35,7 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     default=DEFAULT,
     show_default=True,
+    envvar="DOORWARD_DEVICE_CONFIG",
     help="The device's configuration.",
 )
 

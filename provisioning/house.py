@@ -79,7 +79,7 @@ def introduce_ca(folder: SiteFolder, names: Sequence[str], passphrase: str, now:
     trusted = folder.authorities()
     if len(trusted) > 1:
         raise DoorwardError("a second CA was introduced already; `ca retire` ends the first")
-    folder.authority(passphrase)  # who replaces it must be able to open it
+    folder.roster_key(passphrase)  # the folder's own passphrase: the CA's key may be what was lost
     record = folder.record()
     authority = new_authority(record.site, now, [*record.hosts, *names])
     folder.write_authorities([*trusted, authority.certificate])
@@ -121,6 +121,7 @@ def introduce_roster_key(folder: SiteFolder, keys: Keys, passphrase: str, now: d
 
 def replace_roster_key(folder: SiteFolder, passphrase: str, now: datetime) -> None:
     """After a theft: a new roster key that nothing connects with the old one. Bundles and invitations are void."""
+    folder.authority(passphrase)  # the folder's own passphrase: the roster key may be what was lost
     key = new_key()
     rosters = folder.rosters()
     folder.write_successions([])

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from websockets.asyncio.client import ClientConnection, connect
 
 from protocol.certificates import check_server_certificate, fingerprint
-from protocol.codec import MESSAGE_LIMIT, encode
+from protocol.codec import MESSAGE_LIMIT, decode, encode
 from protocol.errors import DoorwardError, PeerError
+from protocol.jws import payload_of
 from protocol.keys import new_key, public_jwk
 from protocol.messages import ErrorMessage
 from protocol.operator import (
@@ -31,7 +32,7 @@ from protocol.operator import (
     ToOperator,
     parse_to_operator,
 )
-from protocol.proof import verify_accepted
+from protocol.proof import Accepted, verify_accepted
 from protocol.roster import SignedRoster
 from provisioning.authority import Authority, issue_operator, pem
 from provisioning.files import write_file
@@ -52,16 +53,24 @@ class Report:
     confirmed: bool
 
 
+async def serials_held(folder: SiteFolder, authority: Authority, now: datetime) -> dict[str, int]:
+    """The highest serial of each device that the server or the device itself claims."""
+    async with _connected(folder, authority, now) as connection:
+        status = await _ask(connection, encode(StatusRequest()), Status, _Judge(folder, {}))
+    held: dict[str, int] = {}
+    for one in status.devices if isinstance(status, Status) else ():
+        claims = [one.serial or 0, _claimed(one.accepted)]
+        held[one.device] = max(claims)
+    return held
+
+
 async def publish(folder: SiteFolder, authority: Authority, now: datetime, wait_s: float) -> list[Report]:
     """Send everything, and wait up to `wait_s` for the confirmations of devices that are connected.
 
     DoorwardError says what the server refused, or that it was not reached.
     """
-    record = folder.record()
     rosters = folder.rosters()
-    url = f"{record.devices_address}/operator"
-    context = _tls(folder, authority, record.site, now)
-    async with _connected(url, context) as connection:
+    async with _connected(folder, authority, now) as connection:
         judge = _Judge(folder, rosters)
         for document in folder.successions():
             await _ask(connection, encode(PublishKey(jws=document)), KeyPublished, judge)
@@ -138,8 +147,19 @@ async def _ask(connection: ClientConnection, text: str, kind: type, judge: _Judg
         judge.take(message)
 
 
+def _claimed(accepted: str | None) -> int:
+    """The serial in a confirmation, unverified."""
+    try:
+        return decode(payload_of(accepted), Accepted).serial if accepted else 0
+    except PeerError:
+        return 0
+
+
 @asynccontextmanager
-async def _connected(url: str, context: ssl.SSLContext) -> AsyncIterator[ClientConnection]:
+async def _connected(folder: SiteFolder, authority: Authority, now: datetime) -> AsyncIterator[ClientConnection]:
+    record = folder.record()
+    url = f"{record.devices_address}/operator"
+    context = _tls(folder, authority, record.site, now)
     try:
         async with connect(
             url,

@@ -38,10 +38,11 @@ def first_roster(site: str, device: str, fingerprint: str, now: datetime) -> Ros
     )
 
 
-def reissued(roster: Roster, now: datetime) -> Roster:
-    """The same contents with the next serial and a new term."""
+def reissued(roster: Roster, now: datetime, above: int = 0) -> Roster:
+    """The same contents with the next serial, higher than `above`, and a new term."""
     issued = max(int(now.timestamp()), roster.issued)
-    return replace(roster, serial=roster.serial + 1, issued=issued, expires=issued + ROSTER_DAYS * 86400)
+    serial = max(roster.serial, above) + 1
+    return replace(roster, serial=serial, issued=issued, expires=issued + ROSTER_DAYS * 86400)
 
 
 def with_fingerprints(roster: Roster, fingerprints: Sequence[str]) -> Roster:

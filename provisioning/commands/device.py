@@ -1,5 +1,6 @@
 """`device`, `button` and `door`: who stands at the street, and what is screwed to it."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def bundle(operator: Operator, name: str) -> None:
 @command
 def enroll(operator: Operator, host: str, name: str, program: str, sudo: bool) -> None:
     """Make a key at HOST, sign it, and install the bundle there, over ssh."""
-    remote = [program, host, "--", *(["sudo"] if sudo else []), "doorward-device"]
+    remote = [*shlex.split(program), host, "--", *(["sudo"] if sudo else []), "doorward-device"]
     request = _ssh([*remote, "keygen", "--device", name], b"")
     with operator.change() as keys:
         made = (

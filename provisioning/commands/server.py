@@ -9,7 +9,6 @@ import click
 from protocol.certificates import fingerprint
 from protocol.errors import DoorwardError
 from provisioning.commands.common import Operator, changed, command, say
-from provisioning.devices import revise
 from provisioning.house import (
     introduce_ca,
     introduce_roster_key,
@@ -17,9 +16,12 @@ from provisioning.house import (
     replace_roster_key,
     retire_ca,
 )
-from provisioning.publish import Report, publish, publish_offline
-from provisioning.rosters import REISSUE_DAYS
+from provisioning.publish import Report, publish, publish_offline, serials_held
+from provisioning.rosters import REISSUE_DAYS, reissued
 from provisioning.server_files import server_files
+
+MOST_BEHIND = 1_000_000
+"""A server that names a higher serial is not believed: serials end somewhere."""
 
 NOT_CONFIRMED = 4
 """Exit code of `publish`: the server has everything, but not every device has confirmed it."""
@@ -108,18 +110,24 @@ def roster_key_replace(operator: Operator) -> None:
 @click.option("--offline", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder.")
 @click.option("--wait", "wait_s", type=click.FloatRange(0, 600), default=10.0, show_default=True,
               help="Seconds to wait for the devices' confirmations.")  # fmt: skip
+@click.option("--restored", is_flag=True, help="After an older backup: number the rosters above what is held.")
 @command
-def publish_(operator: Operator, offline: Path | None, wait_s: float) -> None:
+def publish_(operator: Operator, offline: Path | None, wait_s: float, restored: bool) -> None:
     """Send the rosters to the server, and say which device has confirmed its own.
 
     Exit code 0: all have; 4: the server has them, but a device has not confirmed.
     """
     keys = operator.keys()
+    held = asyncio.run(serials_held(operator.folder, keys.authority, operator.now)) if restored else {}
     with operator.folder.change():
         for device, signed in operator.folder.rosters().items():
             left = (signed.roster.expires - operator.now.timestamp()) / 86400
-            if left < REISSUE_DAYS and signed.roster.fingerprints:
-                revise(operator.folder, keys.roster_key, device, lambda roster: roster, operator.now)
+            behind = held.get(device, 0) >= signed.roster.serial
+            if behind or (left < REISSUE_DAYS and signed.roster.fingerprints):
+                new = reissued(
+                    signed.roster, operator.now, min(held.get(device, 0), signed.roster.serial + MOST_BEHIND)
+                )
+                operator.folder.write_roster(new, keys.roster_key)
     if offline is not None:
         for path in publish_offline(operator.folder, offline):
             click.echo(str(path))
