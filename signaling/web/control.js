@@ -13,7 +13,7 @@ const ANSWER_WITHIN_MS = 6_000;
 /**
  * @typedef {{link: string, site: string, device: string, answerer: string}} Names every hello must repeat
  * @typedef {{onUp: (serial: number) => void, onState: (state: any) => void, onRoster: (jws: string) => void,
- *   onEnd: (reason: string, why: string) => void}} Hears
+ *   onRosterKey: (jws: string) => void, onEnd: (reason: string, why: string) => void}} Hears
  */
 
 /** One conversation. It starts with `greet` and ends once: by `close`, by the door, or by silence. */
@@ -92,9 +92,9 @@ export class Control {
     }
   }
 
-  /** Give the door a newer roster. @param {string} jws */
-  sendRoster(jws) {
-    if (this.up) this.say({ type: "roster", jws });
+  /** Give the door a signed document that it does not have. @param {"roster"|"roster-key"} type @param {string} jws */
+  give(type, jws) {
+    if (this.up) this.say({ type, jws });
   }
 
   /** @param {string} reason of section 5 @param {string} [why] for the console */
@@ -138,6 +138,8 @@ export class Control {
         return this.say({ type: "done", id: message.id });
       case "roster":
         return this.hears.onRoster(message.jws);
+      case "roster-key":
+        return this.hears.onRosterKey(message.jws);
       case "close":
         return this.end(message.reason, "closed by the door");
       default:

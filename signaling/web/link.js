@@ -15,10 +15,11 @@ const CERTIFICATE = { name: "ECDSA", namedCurve: "P-256" };
 
 /**
  * @typedef {{me: import("./proof.js").Identity, device: string, iceServers: RTCIceServer[],
- *   roster: () => import("./roster.js").SignedRoster|null, send: (message: object) => void,
- *   onUp: (link: Link) => void, onState: (state: any) => void, onRoster: (jws: string) => void,
+ *   roster: () => import("./roster.js").SignedRoster|null, successions: () => string[],
+ *   send: (message: object) => void, onUp: (link: Link) => void, onState: (state: any) => void,
+ *   onRoster: (jws: string) => void, onRosterKey: (jws: string) => void,
  *   onEnd: (link: Link, reason: string, why: string) => void}} LinkSetting
- *   `roster` is the one in force now, which admits this page's key; null if there is none
+ *   `roster` is the one in force now, which admits this page's key, null if there is none; `successions` lead to its key
  */
 
 /** A link from offer to end. `start` begins it; `onEnd` is called once, whatever happened. */
@@ -39,6 +40,7 @@ export class Link {
     /** @private @type {Control|null} */ this.control = null;
     /** @private @type {RTCDataChannel|null} */ this.channel = null;
     /** @private */ this.candidates = 0;
+    /** @private @type {Set<string>} successions of the roster key that the door was given */ this.given = new Set();
     /** @private @type {Promise<unknown>} */ this.described = new Promise((resolve) => (this.setDescribed = resolve));
     /** @private */ this.ended = false;
     /** @private */ this.deadline = setTimeout(() => this.end("timeout", "not up within 30 s"), PENDING_MS);
@@ -145,9 +147,14 @@ export class Link {
     return this.live && (await /** @type {Control} */ (this.control).alive(withinMs));
   }
 
-  /** @param {string} jws */
+  /** Give the door a newer roster, after what leads to its key (section 8, rule 16). @param {string} jws */
   sendRoster(jws) {
-    this.control?.sendRoster(jws);
+    if (!this.live) return;
+    for (const succession of this.setting.successions()) {
+      if (!this.given.has(succession)) this.control?.give("roster-key", succession);
+      this.given.add(succession);
+    }
+    this.control?.give("roster", jws);
   }
 
   /** End it, telling the door. @param {string} reason @param {string} [why] */
@@ -211,6 +218,7 @@ export class Link {
         onUp: (serial) => this.up(serial),
         onState: (state) => this.setting.onState(state),
         onRoster: (jws) => this.setting.onRoster(jws),
+        onRosterKey: (jws) => this.setting.onRosterKey(jws),
         onEnd: (reason, why) => this.end(reason, why),
       },
     );

@@ -38,6 +38,7 @@ const FROM_SERVER = {
   offer: { device: shape.id, link: shape.token, sdp: shape.text(32 * 1024) },
   device: { device: shape.id, online: shape.bool },
   roster: { jws: shape.jws },
+  "roster-key": { jws: shape.jws },
   candidate: { device: shape.id, link: shape.token, candidate },
   close: { device: shape.id, link: shape.token, reason },
   error: { code: line, message: line },
@@ -68,6 +69,7 @@ const FROM_DOOR = {
   done: { id: shape.positive },
   refused: { id: shape.positive, code: shape.oneOf(...CODES), message: line },
   roster: { jws: shape.jws },
+  "roster-key": { jws: shape.jws },
   close: { reason },
   ping: { id: shape.positive },
 };

@@ -7,6 +7,7 @@ import { Door } from "./door.js";
 import { Link } from "./link.js";
 import { refused } from "./refusals.js";
 import { admit, admits, expired, verifyRoster } from "./roster.js";
+import { Trust } from "./roster_key.js";
 import { Session } from "./session.js";
 
 const JUDGE_EVERY_MS = 30_000;
@@ -25,6 +26,7 @@ export class Site {
   constructor(known, world) {
     this.known = known;
     /** @private */ this.world = world;
+    /** @private */ this.trust = new Trust(known, world.vault);
     /** @type {Map<string, Door>} */ this.doors = new Map();
     /** @type {import("./session.js").SessionState} */ this.sessionState = "connecting";
     /** @private @type {Map<string, SignedRoster>} */ this.rosters = new Map();
@@ -41,7 +43,7 @@ export class Site {
   async open() {
     for (const kept of await this.world.vault.rosters(this.known.site)) {
       this.held.set(kept.device, { serial: kept.serial, digest: kept.digest });
-      if (kept.jws) await this.recall(kept.jws, kept.device);
+      if (kept.jws) await this.recall(kept.jws, kept.rosterKey ?? this.trust.jwk, kept.device);
     }
     /** @private */ this.judging = setInterval(() => this.judge(), JUDGE_EVERY_MS);
     this.session.open();
@@ -85,6 +87,9 @@ export class Site {
         for (const jws of message.rosters) await this.takeRoster(jws);
         for (const { device, online } of message.devices) this.presence(device, online);
         break;
+      case "roster-key":
+        await this.takeRosterKey(message.jws);
+        break;
       case "roster":
         await this.takeRoster(message.jws);
         break;
@@ -117,10 +122,16 @@ export class Site {
 
   // Rosters
 
-  /** @private A roster of this browser's own store. @param {string} jws @param {string} device */
-  async recall(jws, device) {
+  /**
+   * @private A roster of this browser's own store: it stays in force when its key has a successor (rule 16), so it is
+   * held to the key by which it was believed.
+   * @param {string} jws
+   * @param {import("./jws.js").PublicJwk} rosterKey
+   * @param {string} device
+   */
+  async recall(jws, rosterKey, device) {
     try {
-      const signed = await verifyRoster(jws, this.known.rosterKey, this.known.site, device);
+      const signed = await verifyRoster(jws, rosterKey, this.known.site, device);
       admit(signed, this.held.get(device) ?? null);
       this.inForce(signed);
     } catch (error) {
@@ -130,17 +141,28 @@ export class Site {
 
   /** @private A roster of the server or of a door. @param {string} jws @param {string|null} [device] */
   async takeRoster(jws, device = null) {
+    // The very one that is in force may be of an earlier key: servers send it at every login.
+    if ([...this.rosters.values()].some((signed) => signed.jws === jws)) return;
     try {
-      const signed = await verifyRoster(jws, this.known.rosterKey, this.known.site, device);
+      const signed = await verifyRoster(jws, this.trust.jwk, this.known.site, device);
       const held = this.held.get(signed.roster.device) ?? null;
       admit(signed, held);
       if (held?.digest === signed.digest && this.rosters.has(signed.roster.device)) return;
-      await this.world.vault.keepRoster(signed);
+      await this.world.vault.keepRoster(signed, this.trust.jwk);
       this.held.set(signed.roster.device, { serial: signed.roster.serial, digest: signed.digest });
       this.inForce(signed);
       if (device === null) this.doors.get(signed.roster.device)?.sendRoster(jws);
     } catch (error) {
       refused("a roster was refused", error);
+    }
+  }
+
+  /** @private A successor of the roster key, brought by the server or a door: rosters in force stay so. @param {string} jws */
+  async takeRosterKey(jws) {
+    try {
+      await this.trust.take(jws);
+    } catch (error) {
+      refused("a roster key was refused", error);
     }
   }
 
@@ -185,8 +207,10 @@ export class Site {
           device,
           iceServers: this.iceServers,
           roster: () => this.standing(device),
+          successions: () => this.trust.successions,
           send: (message) => this.session.send(message),
           onRoster: (jws) => this.later(() => this.takeRoster(jws, device)),
+          onRosterKey: (jws) => this.later(() => this.takeRosterKey(jws)),
           ...hears,
         }),
       standing: () => {

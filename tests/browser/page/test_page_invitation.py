@@ -57,7 +57,9 @@ def test_a_confirmed_invitation_keeps_no_readable_secret(page: Page, house: Hous
     kept = stored(page)
     assert [site["site"] for site in kept["sites"]] == ["home"]
     assert kept["sites"][0]["rosterKey"] == public_jwk(house.roster_key)
-    assert kept["rosters"] == [{"site": "home", "device": "front-door", "serial": 12, "digest": None, "jws": None}]
+    assert kept["rosters"] == [
+        {"site": "home", "device": "front-door", "serial": 12, "digest": None, "jws": None, "rosterKey": None}
+    ]
     secret = private_jwk(house.alice)["d"]
     assert secret not in json.dumps(kept)
     key = page.evaluate(
