@@ -27,12 +27,14 @@ DOCUMENTS = "tests/unit/test_documents.py"
 SDP = "tests/unit/test_sdp.py"
 HUB = "tests/unit/test_signaling_hub.py"
 STORE = "tests/unit/test_signaling_store.py"
+STATIC = "tests/unit/test_static_page.py"
 
 WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
 CONTROL = "device/core/control.py"
 CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/authority.py", "device/core/links.py"
 JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
 GATE, STORE_CODE, ROSTER_KEY = "signaling/adapters/gate.py", "signaling/adapters/store.py", "protocol/roster_key.py"
+STATIC_CODE = "signaling/adapters/static_page.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ MUTATIONS = (
     _m("server: P-256", CERTIFICATES,
        "if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):",
        "if False:", DEVICES),
-    _m("server: common name is the id", CERTIFICATES, "if common != [identity.device]:", "if False:", DEVICES),
+    _m("server: common name is the id", CERTIFICATES, "if _common_names(certificate) != [identity.device]:",
+       "if False:", DEVICES),
     _m("server: this site", HUB_CODE, "identity.site != self._site or identity.device is None",
        "identity.device is None", DEVICES),
     _m("server: fingerprint on the roster", HUB_CODE,
@@ -189,6 +192,13 @@ MUTATIONS = (
     _m("page: stays in its folder", "signaling/adapters/page.py",
        "not path.is_relative_to(FOLDER) or path.suffix not in TYPES or ",
        "", PEOPLE),
+    # The page as files
+    _m("static page: only over an output of its own", STATIC_CODE, "if not ours:", "if False:", STATIC),
+    _m("static page: its policy inside", STATIC_CODE, "CHARSET + meta)", "CHARSET)", STATIC),
+    _m("static page: the old one comes back", STATIC_CODE, "            aside.rename(folder)\n", "            pass\n",
+       STATIC),
+    _m("static page: servers by name alone", "signaling/cli.py", "if SERVER.fullmatch(server) is None:", "if False:",
+       STATIC),
     # Proofs and hellos
     *[_proof(member) for member in ("site", "device", "answerer", "link", "device_fingerprint", "fingerprint",
                                     "offer", "answer")],
@@ -489,6 +499,15 @@ PAGE_MUTATIONS = (
         "invitation",
         "re_pin",
     ),
+    _page(
+        "invitation: permitted by the policy inside",
+        "invitation.js",
+        "if (written instanceof HTMLMetaElement) return",
+        "if (false) return",
+        "static",
+        "policy",
+    ),
+    _page("not in a frame", "main.js", "if (window.top !== window) {", "if (false) {", "static", "frame"),
     _page(
         "fragment: leaves the address",
         "fragment.js",

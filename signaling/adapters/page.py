@@ -1,5 +1,6 @@
 """The answering page: static files, with headers that allow it nothing but itself and its server."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,9 @@ from aiohttp import web
 from signaling.config import Config
 
 FOLDER: Final = Path(__file__).parent.parent / "web"
+
+NO_FRAMES: Final = "frame-ancestors 'none'; "
+"""The one directive that means nothing outside a header (CSP level 3, section 3.3)."""
 
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -19,17 +23,31 @@ TYPES: Final = {
 }
 
 
+def servers(config: Config) -> list[str]:
+    """Where a page may connect to, by this configuration."""
+    return [f"wss://{host}" for host in config.people.hosts] + list(config.people.connect)
+
+
 def headers(config: Config) -> dict[str, str]:
-    """Security headers of every answer. `connect-src` names the WebSocket by host: Safari's 'self' leaves it out.
+    """Security headers of every answer. `connect-src` names the WebSocket by host: Safari's 'self' leaves it out."""
+    return security_headers(["'self'", *servers(config)])
+
+
+def content_policy(connect: Sequence[str]) -> str:
+    """The Content-Security-Policy of a page that may connect to these sources."""
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        f"connect-src {' '.join(connect)}; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        f"{NO_FRAMES}require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def security_headers(connect: Sequence[str]) -> dict[str, str]:
+    """Headers for every file of the page.
 
     No HSTS: it would bind the whole host, whose other ports are not ours, to a CA that a visitor may not have.
     """
-    sockets = " ".join([f"wss://{host}" for host in config.people.hosts] + list(config.people.connect))
-    policy = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        f"connect-src 'self' {sockets}; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-        f"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
+    policy = content_policy(connect)
     return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",

@@ -172,6 +172,12 @@ class App {
 }
 
 async function start() {
+  // A page without headers cannot forbid to be framed, and in a frame a click could open the door unseen.
+  if (window.top !== window) {
+    refused("to run in a frame of another page");
+    document.body.replaceChildren(make("p", { class: "plain", role: "alert" }, TEXTS.framed));
+    return;
+  }
   if (!isSecureContext || !globalThis.RTCPeerConnection || !globalThis.indexedDB || !Promise.withResolvers) {
     document.body.replaceChildren(make("p", { class: "plain", role: "alert" }, TEXTS.broken));
     return;

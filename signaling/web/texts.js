@@ -139,5 +139,6 @@ export const TEXTS = {
       storage: "This browser keeps nothing (a private window?). Open the invitation in an ordinary window.",
     },
   },
+  framed: "Doorward does not run inside another page. Open it by itself.",
   broken: "This browser cannot run Doorward: it needs an up-to-date browser and a secure (https) page.",
 };

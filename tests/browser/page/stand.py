@@ -67,6 +67,7 @@ class Server:
     def __init__(self, context: ssl.SSLContext) -> None:
         self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self.connections: queue.Queue[web.WebSocketResponse] = queue.Queue()
+        self.origins: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._socket: web.WebSocketResponse | None = None
         self._csp: dict[str, str] = {}
@@ -149,6 +150,7 @@ class Server:
     async def _answerer(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(protocols=["doorward.v1"])
         await socket.prepare(request)
+        self.origins.append(request.headers.get("Origin", ""))
         self.connections.put(socket)
         async for message in socket:
             if message.type is WSMsgType.TEXT:
