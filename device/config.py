@@ -125,7 +125,7 @@ def _check(path: Path, config: Config) -> None:
     for where, pin in pins.items():
         name = where.partition(".")[2]
         if name and not is_id(name):
-            raise ConfigError(f"{path}: {where}: names are lower-case letters, digits and hyphens, 32 at most")
+            raise ConfigError(f"{path}: {where!r}: names are lower-case letters, digits and hyphens, 32 at most")
         if pin not in PINS:
             raise ConfigError(f"{path}: {where}.pin_bcm: {pin} is not a GPIO of the 40-pin header (0–27)")
         if pin in used:

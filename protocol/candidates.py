@@ -13,8 +13,8 @@ PER_LINK = 32
 
 _MDNS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.IGNORECASE)
 _LINE = re.compile(
-    r"candidate:[A-Za-z0-9+/]{1,32} (?P<component>[12]) (?P<transport>[A-Za-z]{1,3}) \d{1,10}"
-    r" (?P<host>\S{1,64}) (?P<port>\d{1,5}) typ (?:host|srflx|prflx|relay)(?: [\x21-\x7e]{1,64}){0,20}"
+    r"candidate:[A-Za-z0-9+/]{1,32} (?P<component>[12]) (?P<transport>[A-Za-z]{1,3}) [0-9]{1,10}"
+    r" (?P<host>[A-Za-z0-9:.-]{1,64}) (?P<port>[0-9]{1,5}) typ (?:host|srflx|prflx|relay)(?: [\x21-\x7e]{1,64}){0,20}"
 )
 
 
