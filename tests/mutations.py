@@ -264,6 +264,22 @@ PAGE_MUTATIONS = (
         "fingerprint",
     ),
     _page(
+        "peer: its certificate is the offered one",
+        "link.js",
+        "(await fingerprint(transport.getRemoteCertificates()[0])) !== this.deviceFingerprint",
+        "false",
+        "link",
+        "another_certificate",
+    ),
+    _page(
+        "peer: its certificate is waited for",
+        "link.js",
+        "while (!this.ended && transport.getRemoteCertificates().length < 1) {",
+        "while (false) {",
+        "link",
+        "tells_late",
+    ),
+    _page(
         "sdp: one fingerprint for all",
         "sdp.js",
         "if (found.size !== 1) untrusted",

@@ -240,8 +240,12 @@ export class Link {
     const transport = /** @type {any} */ (connection.sctp?.transport);
     // A browser without this call has compared the certificate with the description itself (RFC 8827 section 6.5).
     if (typeof transport?.getRemoteCertificates !== "function") return;
-    const certificates = transport.getRemoteCertificates();
-    if (certificates.length < 1 || (await fingerprint(certificates[0])) !== this.deviceFingerprint) {
+    // Under load Chromium opens the channel before it tells of the certificate, which comes with a change of state.
+    while (!this.ended && transport.getRemoteCertificates().length < 1) {
+      await new Promise((resolve) => transport.addEventListener("statechange", resolve, { once: true }));
+    }
+    if (this.ended) throw new PeerError("ended before the certificate was known");
+    if ((await fingerprint(transport.getRemoteCertificates()[0])) !== this.deviceFingerprint) {
       throw new PeerError("the peer's certificate is another than the offered one", "fingerprint");
     }
   }

@@ -18,6 +18,7 @@ from tests.browser.page.stand import (
     log_in,
     negotiate,
     phase,
+    refusals,
 )
 
 OTHER = ":".join(["CD"] * 32)
@@ -34,6 +35,14 @@ RTCPeerConnection.prototype.setRemoteDescription = function (...given) {
 
 def offer(server: Server, sdp: str, link: str = LINK) -> None:
     server.send({"type": "offer", "device": "front-door", "link": link, "sdp": sdp})
+
+
+def join(server: Server, door: DoorPage) -> None:
+    """Offer, and take whatever the page answers."""
+    offer(server, door.offer)
+    door.do("(sdp) => window.door.accept(sdp)", server.expect("answer")["sdp"])
+    while (candidate := server.expect("candidate")["candidate"]) is not None:
+        door.do("(c) => window.door.addCandidate(c)", candidate)
 
 
 def linked(page: Page, house: House, server: Server, door: DoorPage) -> None:
@@ -202,6 +211,44 @@ def test_a_roster_rolled_back_after_a_reload(invited: Page, house: House, server
     log_in(server, house, [house.signed([door.fingerprint], serial=4)])
     offer(server, door.offer)
     assert server.expect("close")["reason"] == "fingerprint"
+
+
+LATE = """
+const real = RTCDtlsTransport.prototype.getRemoteCertificates;
+RTCDtlsTransport.prototype.getRemoteCertificates = function () {
+  if (window.told) return real.call(this);
+  window.asked = this;
+  return [];
+};
+"""
+
+
+def test_a_certificate_that_the_browser_tells_late_is_waited_for(
+    page: Page, house: House, server: Server, door: DoorPage
+) -> None:
+    page.add_init_script(LATE)
+    page.goto(house.invitation())
+    page.locator("#confirm-invitation").click()
+    log_in(server, house, [house.signed([door.fingerprint])])
+    join(server, door)
+    page.wait_for_function("() => window.asked")
+    page.evaluate("() => window.asked.dispatchEvent(new Event('statechange'))")
+    refusals(page, 0)
+    assert door.do("() => window.door.heard") == [], "nothing is said before the certificate is known"
+    page.evaluate("() => { window.told = true; window.asked.dispatchEvent(new Event('statechange')); }")
+    assert door.hear("hello")["link"] == LINK
+
+
+def test_a_peer_with_another_certificate_than_the_offered_one(
+    page: Page, house: House, server: Server, door: DoorPage
+) -> None:
+    page.add_init_script("RTCDtlsTransport.prototype.getRemoteCertificates = () => [new Uint8Array([1, 2, 3]).buffer];")
+    page.goto(house.invitation())
+    page.locator("#confirm-invitation").click()
+    log_in(server, house, [house.signed([door.fingerprint])])
+    join(server, door)
+    assert server.expect("close")["reason"] == "fingerprint"
+    assert door.do("() => window.door.heard") == []
 
 
 @pytest.mark.parametrize("member", ["link", "site", "device", "answerer", "v", "type"])
