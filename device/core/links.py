@@ -242,17 +242,18 @@ class Links:
         link = self._links.get(answer.link)
         if link is None or link.session != answer.session or link.stage != "offered":
             return [Note("warning", "answer-refused", {"why": "no such open offer"})]
-        link.stage = "accepted"  # consumed, valid or not (section 8, 6)
         try:
             vetted, link.key = self._authority.judge_answer(answer, link.answerer, link.offer)
         except PeerError as error:
-            # A page whose description is bad and one whose proof is bad learn the same.
+            # The offer is consumed, valid or not (section 8, 6): its link is gone. A page whose description is bad and
+            # one whose proof is bad learn the same.
             out = self._drop(answer.link, now, f"proof refused: {error}")
             return [
                 Tell(Close(session=answer.session, link=answer.link, reason="proof")),
                 Note("warning", "proof-refused", {"answerer": link.answerer, "why": str(error)}),
                 *out,
             ]
+        link.stage = "accepted"
         return [AcceptAnswer(answer.link, vetted.sdp, vetted.fingerprint)]
 
     def _candidate(self, message: DeviceCandidate) -> Output:
@@ -342,7 +343,10 @@ class Links:
         out: Output = [CloseLink(name)]
         if link.stage == "up":
             out.append(LinkDown(name, link.answerer))
-        level: Literal["debug", "info"] = "info" if link.stage == "up" else "debug"
+        # An offer that its page declines is daily business; one that nobody took, or a verified answer without a
+        # connection, is what an interception looks like from here.
+        declined = link.stage in ("offering", "offered") and now.mono < link.deadline
+        level: Literal["debug", "info"] = "debug" if declined else "info"
         return [*out, Note(level, "link-down", {"answerer": link.answerer, "why": why})]
 
     def _stage(self, link: str) -> Stage | None:
