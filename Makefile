@@ -5,7 +5,7 @@ LAN ?= 0
 REQUIRED ?=
 LANES ?=
 
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo test lint bench hostile
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,3 +27,6 @@ lint: setup  ## style, types, and who may import whom
 
 bench: setup  ## press to picture, start to ready, memory and CPU: build/reports/bench.json
 	@$(PY) -m tests.bench
+
+hostile: setup  ## a stolen server against the real door and page, attack by attack: build/reports/hostile.json
+	@$(PY) -m tests.hostile

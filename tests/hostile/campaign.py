@@ -11,14 +11,18 @@ Report = Callable[[Result], None]
 
 
 async def campaign(den: Den, attacks: Sequence[Attack], report: Report) -> None:
-    """Try every attack; each result is reported as it comes. What waits for time-outs waits side by side."""
+    """Try every attack; each result is reported as it comes."""
 
     async def one_by_one(queue: Sequence[Attack]) -> None:
         for attack in queue:
             report(await trial(den, attack))
 
-    slow = [[attack] for attack in attacks if attack.lane == "slow"]
-    lanes = [[attack for attack in attacks if attack.lane == lane] for lane in ("door", "page", "broken")]
     async with asyncio.TaskGroup() as tasks:
-        for queue in (*slow, *lanes):
+        for queue in queues(attacks):
             tasks.create_task(one_by_one(queue))
+
+
+def queues(attacks: Sequence[Attack]) -> list[list[Attack]]:
+    """What runs side by side: one queue for each lane, but what waits for time-outs waits all at once."""
+    slow = [[attack] for attack in attacks if attack.lane == "slow"]
+    return slow + [[attack for attack in attacks if attack.lane == lane] for lane in ("door", "page", "broken")]

@@ -1,12 +1,36 @@
 """Attacks with what no thief has: the keys. They must succeed, or the detectors are blind."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.harness.processes import SCALE
 from tests.hostile.attack import Attack, Ends
 from tests.hostile.attacks.proofs import by, forged
 from tests.hostile.relay import Lie
 from tests.hostile.scene import Scene
+from tests.hostile.trial import Result
+
+ENOUGH_S = 15.0
+OTHER = ":".join(["00"] * 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An attack that must be seen to succeed, by each of these words in what is said of it; none: it must be held."""
+
+    attack: Attack
+    words: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.attack.name
+
+    def seen(self, result: Result) -> list[str]:
+        """What should have been seen and was not; or what was seen, where nothing should have been."""
+        if not self.words:
+            return [*result.gains, *result.lacks]
+        return [word for word in self.words if word not in str(result)]
 
 
 async def answered_by_an_heir(scene: Scene) -> None:
@@ -17,7 +41,7 @@ async def answered_by_an_heir(scene: Scene) -> None:
 
 
 async def rung_by_a_twin(scene: Scene) -> None:
-    """A fake door with the real one's key: the page must show its picture, and say hello."""
+    """A fake door with the real one's key: the page must show its picture and open its microphone's link."""
     door = scene.true_door()
     visit = await scene.visit()
     link = "L" * 22
@@ -25,29 +49,50 @@ async def rung_by_a_twin(scene: Scene) -> None:
     answer = await visit.end.expect("answer", link=link)
     door.accept(answer["sdp"])
     scene.begin(door.plunder(scene.names(link)))
-    deadline = asyncio.get_running_loop().time() + 10 * SCALE
-    while not (seen := await visit.tab.seen()).shown and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.1)
-    assert seen.unmuted
-    assert seen.foreign("00:" * 31 + "00")
+    await visit.tab.page.wait_for_selector(f'#door-{scene.device}[data-picture="live"]')
 
 
 async def honest(scene: Scene) -> None:
-    """The relay tells the truth for once: the page must show the real door."""
+    """The relay tells the truth for once."""
     await scene.visit(Lie())
 
 
+async def honest_and_seen(scene: Scene) -> None:
+    """The same, until pictures flow: they are some other door's than the one that is believed to be true."""
+    visit = await scene.visit(Lie())
+    await visit.tab.page.wait_for_selector(f'#door-{scene.device}[data-picture="live"]')
+
+
 CONTROLS = (
-    Attack("control-page", "answer with the victim's own key", "door", Ends(log="link-up"), answered_by_an_heir),
-    Attack("control-door", "offer with the door's own key", "page", Ends(), rung_by_a_twin),
-    Attack(
-        "control-refusal", "nothing at all, and yet a refusal is expected", "door", Ends(log="proof-refused"), honest
+    Control(
+        Attack("control-page", "answer with the victim's own key", "door", Ends(log="link-up"), answered_by_an_heir),
+        (" video and ", " audio packets", "hello", "a released strike"),
     ),
-    Attack("control-honest", "pass everything on", "both", Ends(log="link-up", stays=True), honest),
+    Control(
+        Attack("control-door", "offer with the door's own key", "page", Ends(), rung_by_a_twin),
+        ("frames decoded by the page", "frames shown", "tracks alive", "hello"),
+    ),
+    Control(
+        Attack("control-frames", "frames of the real door where none are expected", "page", Ends(), honest_and_seen),
+        ("frames decoded by the page", "frames shown"),
+    ),
+    Control(
+        Attack("control-log", "nothing at all is refused", "both", Ends(log="proof-refused"), honest),
+        ("NO log line proof-refused",),
+    ),
+    Control(
+        Attack("control-close", "nothing at all is refused", "both", Ends(close="fingerprint"), honest),
+        ("NO close fingerprint",),
+    ),
+    Control(
+        Attack("control-console", "nothing at all is refused", "both", Ends(console="link ended"), honest),
+        ("NO console line",),
+    ),
+    Control(Attack("control-honest", "pass everything on", "both", Ends(log="link-up", stays=True), honest), ()),
 )
 
 
-async def _until(there: object) -> None:
-    async with asyncio.timeout(15 * SCALE):
-        while not there():  # type: ignore[operator]
+async def _until(there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(ENOUGH_S * SCALE):
+        while not there():  # noqa: ASYNC110 - counters have no events
             await asyncio.sleep(0.05)

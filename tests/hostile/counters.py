@@ -3,22 +3,23 @@
 import asyncio
 import re
 
-from tests.hostile.door import Door
+from tests.hostile.door import Daemon, Door
+
+COUNTER = r'^doorward_events_total\{{[^}}]*event="{event}"[^}}]*\}} (\S+)'
 
 
-def counted(door: Door, event: str) -> float:
-    """How often the door has said `event` in its log, by its own counter.
+def counted(daemon: Daemon, event: str) -> float:
+    """How often it has said `event` in its log, by its own counter.
 
-    A door that has no counters yet is asked for its log lines instead: this is the one place that knows.
+    A daemon that has no counters yet is asked for its log lines instead: this is the one place that knows.
     """
     try:
-        text = str(door.control.ask(do="metrics")["metrics"])
+        text = str(daemon.control.ask(do="metrics")["metrics"]) if daemon.control else None
     except RuntimeError:
-        return float(sum(line.get("event") == event for line in list(door.process.lines)))
-    values = re.findall(
-        rf'^doorward_events_total\{{[^}}]*event="{re.escape(event)}"[^}}]*\}} (\S+)', text, re.MULTILINE
-    )
-    return sum(float(value) for value in values)
+        text = None
+    if text is None:
+        return float(sum(line.get("event") == event for line in list(daemon.process.lines)))
+    return sum(float(value) for value in re.findall(COUNTER.format(event=re.escape(event)), text, re.MULTILINE))
 
 
 class Strikes:

@@ -15,12 +15,13 @@ from protocol.keys import PrivateKey, new_key, public_jwk
 from protocol.messages import May
 from protocol.roster import Button, Roster, sign_roster
 from provisioning.site import DevicePlan, Site, SitePlan, make_site
+from tests.harness.control import Control
 from tests.harness.namespaces import DOOR_ADDRESS, Network
 from tests.harness.processes import Process
 from tests.harness.pulse import PulseDoor
 from tests.harness.world import BIN
 from tests.hostile.counters import Strikes
-from tests.hostile.door import BUTTON, Door
+from tests.hostile.door import BUTTON, Daemon, Door
 from tests.hostile.relay import Relay
 from tests.hostile.tab import Browsing, browsing
 from tests.hostile.underground import Underground, underground
@@ -30,6 +31,8 @@ FRONT, BACK = "front-door", "back-door"
 
 SERIAL = 3
 """Of the rosters in force; the thief has kept those of serial 1, on which MALLORY stood."""
+
+HONEST_HOST = "honest.example:9443"
 
 MALLORY = "mallory"
 PEOPLE = {FRONT: [f"p{number}" for number in range(1, 13)], BACK: [f"b{number}" for number in range(1, 5)]}
@@ -60,6 +63,7 @@ class Den:
     below: Underground
     relay: Relay
     doors: dict[str, Door]
+    server: Daemon
     strikes: Strikes
     people: Browsing
     free: dict[str, list[str]] = field(default_factory=lambda: {door: list(names) for door, names in PEOPLE.items()})
@@ -78,6 +82,7 @@ def publish(site: Site) -> tuple[Site, Stolen]:
         rosters[device] = replace(first, serial=SERIAL, answerers=answerers)
         old[device] = sign_roster(first, site.roster_key)
         new[device] = sign_roster(rosters[device], site.roster_key)
+        site.publish(rosters[device])
     stolen = Stolen(new, old, site.people_keys[MALLORY], public_jwk(site.roster_key))
     return dataclasses.replace(site, rosters=rosters), stolen
 
@@ -98,13 +103,15 @@ def den(folder: Path, net: Network, pulse: PulseDoor) -> Iterator[Den]:
         relay = Relay(site.signaling_config, stolen.rosters)
         stack.enter_context(_opened(below, relay.open()))
         doors = {name: stack.enter_context(_door(folder / name, site, name, net, pulse)) for name in (FRONT, BACK)}
+        server = stack.enter_context(_server(site, net))
         for door in doors.values():
             door.process.wait_for("ready", 60)
+        server.process.wait_for("listening")
         strikes = Strikes(list(doors.values()))
         watching = below.begin(strikes.watch())
         stack.callback(watching.cancel)
         people = stack.enter_context(_opened(below, browsing(site.ca_path, net.at_home(), site.invitation)))
-        yield Den(site, stolen, below, relay, doors, strikes, people)
+        yield Den(site, stolen, below, relay, doors, server, strikes, people)
 
 
 @contextlib.contextmanager
@@ -131,4 +138,18 @@ def _door(folder: Path, site: Site, name: str, net: Network, pulse: PulseDoor) -
     )
     command = net.at_door(str(BIN / "doorward-device"), "run", "--config", str(config))
     with Process(command, env=pulse.env) as process:
-        yield Door(name, folder, process)
+        yield Door(name, process, Control(folder / "control.sock"))
+
+
+@contextlib.contextmanager
+def _server(site: Site, net: Network) -> Iterator[Daemon]:
+    """An honest server of the same site, under another name: a relay may want to be somebody there."""
+    stolen = site.signaling_config
+    honest = stolen.with_name("honest.toml")
+    lines = [
+        f'hosts = ["{HONEST_HOST}"]' if line.startswith("hosts") else line for line in stolen.read_text().splitlines()
+    ]
+    text = "\n".join(lines).replace("port = 8443", "port = 9443").replace("port = 8444", "port = 9444")
+    honest.write_text(text, encoding="utf-8")
+    with Process(net.at_door(str(BIN / "doorward-signaling"), "run", "--config", str(honest))) as process:
+        yield Daemon("server", process, None)

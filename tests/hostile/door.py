@@ -1,7 +1,6 @@
-"""A real door that is attacked."""
+"""The honest ends that are attacked."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.harness.control import Control
 from tests.harness.processes import Process
@@ -10,16 +9,19 @@ BUTTON = "flat-1"
 
 
 @dataclass
-class Door:
-    """A real door: its daemon, which runs for all attacks."""
+class Daemon:
+    """Something honest that runs for all attacks. A server has no control socket."""
 
     name: str
-    folder: Path
     process: Process
+    control: Control | None
 
-    @property
-    def control(self) -> Control:
-        return Control(self.folder / "control.sock")
+
+@dataclass
+class Door(Daemon):
+    """A real door station on simulated pins."""
+
+    control: Control
 
     def keep_ringing(self) -> None:
         """Somebody is at the door: pressing again changes nothing while it rings."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiortc import RTCCertificate, RTCDataChannel
+from aiortc import RTCCertificate, RTCDataChannel, RTCSessionDescription
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from cryptography import x509
 
@@ -73,6 +73,15 @@ class FakePage(PlainPage):
         sdp = await super().answer(offer, voice)
         tap(self.dtls, self.haul, offer)
         return sdp
+
+    async def impersonate(self, offer: str, credentials: tuple[str, str]) -> str:
+        """Answer with somebody else's ICE credentials, so that the door's checks are answered in their place."""
+        await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        ice = self.dtls.transport._connection
+        ice._local_username, ice._local_password = credentials
+        await self.pc.setLocalDescription(await self.pc.createAnswer())
+        tap(self.dtls, self.haul, offer)
+        return str(self.pc.localDescription.sdp)
 
     def _got_channel(self, channel: RTCDataChannel) -> None:
         super()._got_channel(channel)

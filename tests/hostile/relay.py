@@ -26,10 +26,7 @@ from signaling.adapters.page import add_page
 from signaling.adapters.tls import devices_context, people_context
 from signaling.config import Config, load_config
 from tests.harness.processes import SCALE
-
-Message = dict[str, Any]
-SOON_S = 8.0
-"""Long enough for what happens at once, on a busy machine."""
+from tests.hostile.ends import SOON_S, Connected, End, Message, Page, Pretended
 
 
 class Lie:
@@ -54,77 +51,6 @@ class Lie:
     """Whether the doors are told of this page."""
 
 
-class End:
-    """Somebody at the other end of a connection; what was said is kept, and `expect` looks back as well as ahead."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.heard: list[Message] = []
-        self.gone = asyncio.Event()
-        self._news = asyncio.Event()
-
-    def hears(self, message: Message) -> None:
-        self.heard.append(message)
-        self._news.set()
-
-    async def expect(self, kind: str, within_s: float = SOON_S, **members: object) -> Message:
-        """The first message of this kind with these members; TimeoutError says what came instead."""
-        seen = 0
-        try:
-            async with asyncio.timeout(within_s * SCALE):
-                while True:
-                    for message in self.heard[seen:]:
-                        if message.get("type") == kind and members.items() <= message.items():
-                            return message
-                    seen = len(self.heard)
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError as error:
-            kinds = [message.get("type") for message in self.heard]
-            raise TimeoutError(f"{self.name} never said {kind} {members}, but {kinds}") from error
-
-
-class Connected(End):
-    """A real device or a real page, over its WebSocket."""
-
-    def __init__(self, name: str, socket: web.WebSocketResponse) -> None:
-        super().__init__(name)
-        self._socket = socket
-
-    async def say(self, message: Message | str | bytes) -> None:
-        """A message, or whatever else; nothing happens once it is gone."""
-        with contextlib.suppress(ConnectionError):
-            if isinstance(message, bytes):
-                await self._socket.send_bytes(message)
-            else:
-                await self._socket.send_str(message if isinstance(message, str) else json.dumps(message))
-
-    async def hang_up(self) -> None:
-        await self._socket.close()
-
-
-class Page(Connected):
-    """A real page that has logged in, its login as it signed it, and its session."""
-
-    def __init__(self, answerer: str, socket: web.WebSocketResponse, login: str) -> None:
-        super().__init__(answerer, socket)
-        self.session = new_token()
-        self.login = login
-
-
-class Pretended(End):
-    """A page that does not exist. What the door says to it is kept; `say` speaks to the door in its name."""
-
-    def __init__(self, answerer: str, door: Connected) -> None:
-        super().__init__(f"{door.name} to {answerer}")
-        self.answerer = answerer
-        self.session = new_token()
-        self.door = door
-
-    async def say(self, kind: str, link: str, **members: object) -> None:
-        await self.door.say({"type": kind, "session": self.session, "link": link, **members})
-
-
 class Relay:
     """Both listeners of the real server. `published` are the rosters by device; `lies` stand by answerer."""
 
@@ -137,8 +63,7 @@ class Relay:
         self.lies: dict[str, Lie] = {}
         self.door_welcomes: dict[str, deque[Message | str | bytes | None]] = {device: deque() for device in published}
         """What a device hears first when it connects next, instead of an honest welcome; None: nothing at all."""
-        self.challenges: deque[Message | str | bytes] = deque()
-        """What the page that connects next hears first, instead of an honest challenge."""
+        self._challenges: dict[str, Message | str | bytes] = {}
         self._sessions: dict[str, End] = {}
         self._arrivals = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -187,9 +112,9 @@ class Relay:
         self._sessions.pop(end.session, None)
         await (await self.door(device)).say({"type": "left", "session": end.session})
 
-    def roster(self, device: str) -> str:
-        """The newest roster that the operator has published."""
-        return self._published[device]
+    def challenge(self, browser: str, said: Message | str | bytes) -> None:
+        """What the browser of this name hears first when it connects next, instead of an honest challenge."""
+        self._challenges[browser] = said
 
     async def _arrived(self, there: Any, lacking: str, within_s: float) -> None:
         try:
@@ -203,10 +128,9 @@ class Relay:
     # Devices
 
     async def _device(self, request: web.Request) -> web.StreamResponse:
-        tls = request.transport.get_extra_info("ssl_object") if request.transport else None
-        name = client_identity(x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))).device
+        name = _device_of(request)
         socket = await _accept(request)
-        end = Connected(name or "", socket)
+        end = Connected(name, socket)
         lies = self.door_welcomes[end.name]
         welcome = lies.popleft() if lies else self._door_welcome(end.name)
         if welcome is not None:
@@ -250,7 +174,7 @@ class Relay:
         socket = await _accept(request)
         stranger = Connected("a page", socket)
         honest: Message = {"type": "challenge", "nonce": new_token(), "site": self._config.site}
-        await stranger.say(self.challenges.popleft() if self.challenges else honest)
+        await stranger.say(self._challenges.pop(request.headers.get("User-Agent", ""), honest))
         page: Page | None = None
         async for received in socket:
             if received.type is not WSMsgType.TEXT:
@@ -295,9 +219,10 @@ class Relay:
 
     async def _pass_to_door(self, page: Page, message: Message) -> None:
         for said in await self._lie(page.name).to_door(dict(message)):
-            door = self.doors.get(said.pop("device", ""))
+            door = self.doors.get(said.get("device", ""))
             if door is not None:
-                await door.say({**said, "session": page.session})
+                plain = {name: value for name, value in said.items() if name != "device"}
+                await door.say({**plain, "session": page.session})
 
     def _lie(self, answerer: str) -> Lie:
         return self.lies.get(answerer) or Lie()
@@ -311,6 +236,14 @@ class Relay:
 def _answerers_of(jws: str) -> set[str]:
     """Whom a roster names; a thief has no need to check its signature."""
     return set(json.loads(unb64url(jws.split(".")[1]))["answerers"])
+
+
+def _device_of(request: web.Request) -> str:
+    """Who the device's certificate says it is."""
+    tls = request.transport.get_extra_info("ssl_object") if request.transport else None
+    if tls is None:
+        raise web.HTTPForbidden
+    return client_identity(x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))).device or ""
 
 
 async def _accept(request: web.Request) -> web.WebSocketResponse:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from cryptography import x509
 
@@ -12,10 +12,11 @@ from protocol.keys import Jwk, PrivateKey, load_private_key, public_jwk
 from protocol.proof import text_digest
 from tests.hostile.attack import Attack
 from tests.hostile.den import BACK, FRONT, Den
-from tests.hostile.door import Door
+from tests.hostile.door import Daemon, Door
+from tests.hostile.ends import Message, Page, Pretended
 from tests.hostile.forge import Json, fingerprint_of
 from tests.hostile.peers import FakeDoor, FakePage, Haul
-from tests.hostile.relay import Lie, Message, Page, Pretended
+from tests.hostile.relay import Lie
 from tests.hostile.tab import Tab
 
 
@@ -44,15 +45,21 @@ class Scene:
         self.attack = attack
         self.device = BACK if attack.lane == "broken" else FRONT
         self.haul = Haul()
+        self.tabs: list[Tab] = []
         self.visits: list[Visit] = []
         self.pretended: list[Pretended] = []
         self.stack = contextlib.AsyncExitStack()
-        self.person = den.free[self.device].pop()
+        self.person = den.free[self.device].pop(0)
         self._tasks: list[asyncio.Task[Any]] = []
 
     @property
     def door(self) -> Door:
         return self.den.doors[self.device]
+
+    @property
+    def attacked(self) -> Daemon:
+        """Whose log shall tell of it."""
+        return self.den.server if self.attack.target == "server" else self.door
 
     @property
     def true_fingerprint(self) -> str:
@@ -61,11 +68,11 @@ class Scene:
 
     def another_person(self) -> str:
         """Somebody else of the house, for this scene alone."""
-        name = self.den.free[self.device].pop()
+        name = self.den.free[self.device].pop(0)
         self.stack.callback(self.den.free[self.device].append, name)
         return name
 
-    async def __aenter__(self) -> "Scene":
+    async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.door.keep_ringing)
         return self
 
@@ -74,7 +81,6 @@ class Scene:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.stack.aclose()
-        self.den.relay.lies.pop(self.person, None)
         self.den.free[self.device].append(self.person)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -111,20 +117,25 @@ class Scene:
         self.stack.push_async_callback(door.close)
         return door
 
-    async def visit(self, lie: Lie | None = None, person: str = "") -> Visit:
-        """A real page, logged in; `lie` stands between it and its door, and by default keeps it from every door."""
+    async def visit(self, lie: Lie | None = None, person: str = "", *, fresh: bool = False) -> Visit:
+        """A real page, logged in; `lie` stands between it and its door, and by default keeps it from every door.
+
+        With `fresh`, the person takes up the invitation in a browser that knows nothing yet.
+        """
         person = person or self.person
-        self.den.relay.lies[person] = lie or Secret()
-        self.stack.callback(self.den.relay.lies.pop, person, None)
-        tab = await self.stack.enter_async_context(self.den.people.tab(person))
+        tab = await self.tab(lie, person, fresh=fresh)
         made = Visit(tab, await self.den.relay.page(person))
         self.visits.append(made)
         return made
 
-    async def tab(self) -> Tab:
+    async def tab(self, lie: Lie | None = None, person: str = "", *, fresh: bool = False) -> Tab:
         """A real page that need not get as far as a login."""
-        self.den.relay.lies[self.person] = Secret()
-        return await self.stack.enter_async_context(self.den.people.tab(self.person))
+        person = person or self.person
+        self.den.relay.lies[person] = lie or Secret()
+        self.stack.callback(self.den.relay.lies.pop, person, None)
+        made = await self.stack.enter_async_context(self.den.people.tab(person, fresh=fresh))
+        self.tabs.append(made)
+        return made
 
     # What is said
 

@@ -3,12 +3,17 @@
   const connections = new Map();
   const counts = { unmuted: 0, shown: 0 };
 
+  async function fingerprint(certificate) {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", certificate));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0").toUpperCase()).join(":");
+  }
+
   async function sample(connection) {
     const kept = connections.get(connection);
     const rows = [...(await connection.getStats()).values()];
-    const transport = rows.find((row) => row.type === "transport" && row.remoteCertificateId);
-    const certificate = rows.find((row) => row.id === transport?.remoteCertificateId);
-    if (certificate) kept.certificate = certificate.fingerprint.toUpperCase();
+    // Not by the statistics, which may keep what they knew before the handshake.
+    const [certificate] = connection.sctp?.transport.getRemoteCertificates() ?? [];
+    if (certificate) kept.certificate = await fingerprint(certificate);
     for (const row of rows) {
       if (row.type === "inbound-rtp" && row.kind === "video") kept.frames = Math.max(kept.frames, row.framesDecoded ?? 0);
       if (row.type === "outbound-rtp" && row.kind === "audio") kept.sent = Math.max(kept.sent, row.packetsSent ?? 0);
@@ -39,6 +44,7 @@
   }, 100);
 
   window.__spy = {
+    open: () => [...connections.keys()].filter((connection) => connection.connectionState !== "closed").length,
     async look() {
       const frames = {};
       let sent = 0;

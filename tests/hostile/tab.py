@@ -20,7 +20,9 @@ ORIGIN = "https://10.213.77.1:8443/"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a page was made to show: `frames` by the certificate they came from; tracks that came alive; pictures shown."""
+    """What a page was made to do: `frames` decoded, by the certificate they came from; tracks that came alive; pictures
+    shown; packets of its microphone sent.
+    """
 
     frames: dict[str, int]
     unmuted: int
@@ -48,12 +50,8 @@ class Tab:
         return Seen(**found)
 
     async def refusals(self) -> int:
-        """How many refusals the page has counted.
-
-        The page shows its counter as `<html data-refusals>`; one that has none yet is taken at its console's word.
-        """
-        counted = await self.page.evaluate("() => document.documentElement.dataset.refusals ?? null")
-        return int(counted) if counted is not None else sum(line.startswith("doorward:") for line in self.console)
+        """How many refusals the page has counted."""
+        return int(await self.page.evaluate("() => document.documentElement.dataset.refusals"))
 
 
 class Browsing:
@@ -66,11 +64,16 @@ class Browsing:
         self._contexts: dict[str, BrowserContext] = {}
 
     @contextlib.asynccontextmanager
-    async def tab(self, person: str) -> AsyncIterator[Tab]:
-        """A fresh tab at the site; closed afterwards."""
-        known = person in self._contexts
+    async def tab(self, person: str, *, fresh: bool = False) -> AsyncIterator[Tab]:
+        """A new tab at the site, closed afterwards; with `fresh` in a browser that was never there."""
+        known = person in self._contexts and not fresh
         if not known:
-            self._contexts[person] = await self._browser.new_context(viewport={"width": 800, "height": 600})
+            if person in self._contexts:
+                await self._contexts.pop(person).close()
+            self._contexts[person] = await self._browser.new_context(
+                viewport={"width": 800, "height": 600},
+                user_agent=person,  # by which the relay knows who connects, before anybody has logged in
+            )
         page = await self._contexts[person].new_page()
         page.set_default_timeout(15_000 * SCALE)
         tab = Tab(person, page)

@@ -46,13 +46,13 @@ async def trial(den: Den, attack: Attack) -> Result:
     result = Result(attack)
     began = time.monotonic()
     async with Scene(den, attack) as scene:
-        marks = {name: door.process.mark() for name, door in den.doors.items()}
+        mark = scene.attacked.process.mark()
         strikes = den.strikes.count
-        before = await asyncio.to_thread(counted, scene.door, attack.ends.log)
+        before = await asyncio.to_thread(counted, scene.attacked, attack.ends.log)
         try:
             async with asyncio.timeout(ATTACK_S * SCALE):
                 await attack.run(scene)
-            result.lacks += await _lacking(scene, marks[scene.device], before)
+            result.lacks += await _lacking(scene, mark, before)
         except Exception as error:
             result.lacks.append(f"end: {type(error).__name__}: {error}")
         await asyncio.sleep(GRACE_S * SCALE)
@@ -66,8 +66,8 @@ async def trial(den: Den, attack: Attack) -> Result:
 async def _gained(scene: Scene) -> list[str]:
     gains = [] if scene.haul.nothing else [str(scene.haul)]
     true = scene.true_fingerprint if scene.attack.target == "both" else None
-    for visit in scene.visits:
-        seen = await visit.tab.seen()
+    for tab in scene.tabs:
+        seen = await tab.seen()
         if seen.foreign(true):
             gains.append(f"{seen.foreign(true)} frames decoded by the page")
         if true is None and (seen.shown or seen.unmuted):
@@ -79,13 +79,13 @@ async def _gained(scene: Scene) -> list[str]:
 
 async def _lacking(scene: Scene, mark: int, before: float) -> list[str]:
     ends, lacks = scene.attack.ends, []
-    tabs = [visit.tab for visit in scene.visits]
+    tabs = scene.tabs
 
     def logged() -> bool:
-        return any(_told(line, scene) for line in scene.door.process.lines[mark:])
+        return any(_told(line, scene) for line in scene.attacked.process.lines[mark:])
 
     def rose() -> bool:
-        return counted(scene.door, ends.log) > before
+        return counted(scene.attacked, ends.log) > before
 
     if ends.log and not await _comes(logged):
         lacks.append(f"log line {ends.log} ({ends.why})")
@@ -105,7 +105,7 @@ async def _lacking(scene: Scene, mark: int, before: float) -> list[str]:
 async def _not_connected(scene: Scene) -> list[str]:
     """Whether pictures reach the real page from the real door: more than there were a moment ago."""
     true = scene.true_fingerprint
-    tab = scene.visits[0].tab
+    tab = scene.tabs[0]
     before = (await tab.seen()).frames.get(true, 0)
     deadline = time.monotonic() + EVIDENCE_S * SCALE
     while time.monotonic() < deadline:

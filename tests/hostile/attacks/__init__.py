@@ -1,6 +1,13 @@
 """Every attack, by what it lies about."""
 
 from tests.hostile.attack import Attack
-from tests.hostile.attacks import proofs
+from tests.hostile.attacks import broken, logins, middle, offers, proofs, rosters
 
-ATTACKS: tuple[Attack, ...] = (*proofs.ATTACKS,)
+ATTACKS: tuple[Attack, ...] = (
+    *proofs.ATTACKS,
+    *rosters.ATTACKS,
+    *offers.ATTACKS,
+    *middle.ATTACKS,
+    *broken.ATTACKS,
+    *logins.ATTACKS,
+)

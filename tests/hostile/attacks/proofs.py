@@ -8,8 +8,8 @@ from protocol.keys import PrivateKey
 from protocol.proof import LOGIN, PROOF
 from tests.hostile.attack import Attack, Ends
 from tests.hostile.den import BACK, FRONT, MALLORY
+from tests.hostile.ends import Message, Pretended
 from tests.hostile.forge import Json, assembled, embedded, named, own_header, signed_by, with_hmac
-from tests.hostile.relay import Message, Pretended
 from tests.hostile.scene import Scene
 
 NOT_KNOWN = Ends(log="proof-refused", why="does not stand on the roster", close="proof")
@@ -148,7 +148,9 @@ ATTACKS = (
     ),
     Attack(
         "proof-hmac", "a proof with an HMAC, its secret the victim's public key", "door", refused("alg"),
-        forged(under_the_victims_key(lambda _, head, claims: with_hmac(str(head["jwk"]).encode(), head, claims), "HS256")),
+        forged(
+            under_the_victims_key(lambda _, head, claims: with_hmac(str(head["jwk"]).encode(), head, claims), "HS256")
+        ),
     ),
     Attack(
         "proof-alg-rs256", "a proof whose header claims another algorithm", "door", refused("alg"),
@@ -195,7 +197,9 @@ ATTACKS = (
         "proof-incomplete", "a proof that leaves the bound descriptions out", "door", refused("offer"),
         forged(
             lambda scene, claims: signed_by(
-                own(scene), own_header(PROOF, own(scene)), {k: claims[k] for k in claims if k not in {"offer", "answer"}}
+                own(scene),
+                own_header(PROOF, own(scene)),
+                {name: claims[name] for name in claims if name not in {"offer", "answer"}},
             )
         ),
     ),
@@ -207,7 +211,7 @@ ATTACKS = (
     Attack("other-session", "answer one person's offer in another's session", "door", NO_OFFER, of_another_session),
     Attack("second-answer", "answer an offer again that a bad answer has used up", "door", NO_OFFER, twice),
     Attack("answer-flood", "300 bad answers to one offer", "door", NO_OFFER, many),
-    Attack("reflected-offer", "the door's own offer as its answer, the roles turned round", "door", NOT_KNOWN, reflected),
+    Attack("reflected-offer", "the door's own offer as its answer, roles turned round", "door", NOT_KNOWN, reflected),
     Attack(
         "session-flood", "60 pages of one person at once", "door", Ends(log="links-full", close="full"), many_sessions
     ),
