@@ -541,7 +541,14 @@ PAGE_MUTATIONS = (
         "link",
         "further",
     ),
-    _page("command: counts up", "control.js", "this.lastId += 1;", "this.lastId += 2;", "link", "count_up"),
+    _page(
+        "command: counts up",
+        "control.js",
+        "this.lastId += 1;\n    const id",
+        "this.lastId += 2;\n    const id",
+        "link",
+        "count_up",
+    ),
 )
 
 
