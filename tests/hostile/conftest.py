@@ -34,5 +34,13 @@ def results(house: Den, request: pytest.FixtureRequest) -> Iterator[Results]:
     attacks = [attack for attack in chosen if isinstance(attack, Attack)]
     made: Results = {attack.name: Future() for attack in attacks}
     running = house.below.begin(campaign(house, attacks, lambda result: made[result.attack.name].set_result(result)))
+    running.add_done_callback(lambda ended: _give_up(made, ended))
     yield made
     running.cancel()
+
+
+def _give_up(made: Results, ended: "Future[None]") -> None:
+    """A campaign that breaks off must not leave a test waiting for its result."""
+    for result in made.values():
+        if not result.done():
+            result.set_exception(RuntimeError(f"the campaign broke off: {ended}"))

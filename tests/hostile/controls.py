@@ -77,16 +77,14 @@ CONTROLS = (
         ("frames decoded by the page", "frames shown"),
     ),
     Control(
-        Attack("control-log", "nothing at all is refused", "both", Ends(log="proof-refused"), honest),
-        ("NO log line proof-refused",),
-    ),
-    Control(
-        Attack("control-close", "nothing at all is refused", "both", Ends(close="fingerprint"), honest),
-        ("NO close fingerprint",),
-    ),
-    Control(
-        Attack("control-console", "nothing at all is refused", "both", Ends(console="link ended"), honest),
-        ("NO console line",),
+        Attack(
+            "control-unrefused",
+            "nothing at all is refused",
+            "both",
+            Ends(log="proof-refused", close="fingerprint", console="link ended"),
+            honest,
+        ),
+        ("NO log line proof-refused", "NO close fingerprint", "NO console line"),
     ),
     Control(Attack("control-honest", "pass everything on", "both", Ends(log="link-up", stays=True), honest), ()),
 )

@@ -160,6 +160,10 @@ class Scene:
         """For controls alone: somebody's private key."""
         return self.den.site.people_keys[person or self.person]
 
+    def console(self) -> list[str]:
+        """What the pages have said on their consoles."""
+        return [line for tab in self.tabs for line in tab.console]
+
     def reasons(self) -> list[str]:
         """The reasons given by the ends that were attacked."""
         said = [message for end in (*self.pretended, *(visit.end for visit in self.visits)) for message in end.heard]

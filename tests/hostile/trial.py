@@ -78,8 +78,8 @@ async def _gained(scene: Scene) -> list[str]:
 
 
 async def _lacking(scene: Scene, mark: int, before: float) -> list[str]:
-    ends, lacks = scene.attack.ends, []
-    tabs = scene.tabs
+    ends, tabs, lacks = scene.attack.ends, scene.tabs, []
+    until = time.monotonic() + EVIDENCE_S * SCALE
 
     def logged() -> bool:
         return any(_told(line, scene) for line in scene.attacked.process.lines[mark:])
@@ -87,14 +87,14 @@ async def _lacking(scene: Scene, mark: int, before: float) -> list[str]:
     def rose() -> bool:
         return counted(scene.attacked, ends.log) > before
 
-    if ends.log and not await _comes(logged):
+    if ends.log and not await _comes(logged, until):
         lacks.append(f"log line {ends.log} ({ends.why})")
-    elif ends.log and not await _comes(rose):
+    elif ends.log and not await _comes(rose, until):
         lacks.append(f"counter of {ends.log}")
-    if ends.close and not await _comes(lambda: ends.close in scene.reasons()):
+    if ends.close and not await _comes(lambda: ends.close in scene.reasons(), until):
         lacks.append(f"close {ends.close}, but {scene.reasons()}")
-    if ends.console and not await _comes(lambda: any(ends.console in line for tab in tabs for line in tab.console)):
-        lacks.append(f"console line {ends.console!r}, but {[tab.console for tab in tabs]}")
+    if ends.console and not await _comes(lambda: any(ends.console in line for line in scene.console()), until):
+        lacks.append(f"console line {ends.console!r}, but {scene.console()}")
     elif ends.console and not any([await tab.refusals() for tab in tabs]):
         lacks.append("counter of the page")
     if ends.stays:
@@ -122,10 +122,9 @@ def _told(line: Line, scene: Scene) -> bool:
     return line.get("event") == ends.log and ends.why in str(line.get("why", "")) and mine
 
 
-async def _comes(there: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + EVIDENCE_S * SCALE
+async def _comes(there: Callable[[], bool], until: float) -> bool:
     while not there():
-        if time.monotonic() > deadline:
+        if time.monotonic() > until:
             return False
         await asyncio.sleep(0.02)
     return True
