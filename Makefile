@@ -4,8 +4,11 @@ PY := .venv/bin/python
 LAN ?= 0
 REQUIRED ?=
 LANES ?=
+TIMES ?= 100
+FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
+    tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench hostile
+.PHONY: help setup demo test lint bench hostile fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,3 +33,6 @@ bench: setup  ## press to picture, start to ready, memory and CPU: build/reports
 
 hostile: setup  ## a stolen server against the real door and page, attack by attack: build/reports/hostile.json
 	@$(PY) -m tests.hostile
+
+fuzz: setup  ## the tests of spoilt input with TIMES=100 as many examples, by hand: tests/unit/tampering.py
+	@DOORWARD_FUZZ=$(TIMES) $(PY) -m pytest -q --timeout=0 $(FUZZED)
