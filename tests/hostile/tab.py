@@ -12,10 +12,11 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.harness.chromium import FAKE_MEDIA, QUIET, executable, trust
+from tests.harness.namespaces import DOOR_ADDRESS
 from tests.harness.processes import SCALE
 
 SPY = (Path(__file__).parent / "spy.js").read_text(encoding="utf-8")
-ORIGIN = "https://10.213.77.1:8443/"
+ORIGIN = f"https://{DOOR_ADDRESS}:8443/"
 
 
 @dataclass(frozen=True, slots=True)

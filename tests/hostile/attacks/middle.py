@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from tests.harness.namespaces import DOOR_ADDRESS
 from tests.hostile.attack import Attack, Ends, Lane
 from tests.hostile.attacks.proofs import NO_OFFER, NOT_KNOWN, refused
 from tests.hostile.ends import SOON_S, Message
@@ -20,6 +21,9 @@ from tests.hostile.relay import Lie
 from tests.hostile.scene import Scene, Secret, Visit
 
 OWN = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+ELSEWHERE = f"candidate:1 1 udp 2130706431 {DOOR_ADDRESS} 9 typ host"
+"""Where the relay could listen; nobody does."""
+
 Run = Callable[[Scene], Awaitable[None]]
 
 
@@ -66,18 +70,17 @@ async def stolen_ice(scene: Scene) -> None:
 
 async def swapped_candidates(scene: Scene) -> None:
     """Each is told that the other is where the relay listens."""
-    elsewhere = "candidate:1 1 udp 2130706431 10.213.77.1 9 typ host"
 
     class Elsewhere(Lie):
         async def to_door(self, message: Message) -> list[Message]:
             if message["type"] == "candidate" and message["candidate"]:
-                message["candidate"]["candidate"] = elsewhere
+                message["candidate"]["candidate"] = ELSEWHERE
             return [message]
 
         async def to_page(self, message: Message) -> list[Message]:
             if message["type"] != "offer":
                 return [message]
-            there = {"candidate": elsewhere, "sdpMid": "0", "sdpMLineIndex": 0}
+            there = {"candidate": ELSEWHERE, "sdpMid": "0", "sdpMLineIndex": 0}
             return [message, {"type": "candidate", **_where(message), "candidate": there}]
 
     await scene.visit(Elsewhere())
@@ -168,8 +171,8 @@ async def rosters_to_both(scene: Scene) -> None:
 
 async def candidates(scene: Scene) -> None:
     """Hundreds, to places all over the network and to no place at all, in both directions, while they connect."""
-    lines = [f"candidate:{n} 1 udp 1 10.213.77.1 {9000 + n} typ host" for n in range(1, 200)]
-    lines += ["candidate:1 1 tcp 1 10.213.77.1 9 typ host", "candidate:1 1 udp 1 evil.example 9 typ host", "x"]
+    lines = [ELSEWHERE.replace(" 9 ", f" {port} ") for port in range(9001, 9200)]
+    lines += [ELSEWHERE.replace("udp", "tcp"), "candidate:1 1 udp 1 evil.example 9 typ host", "x"]
     lines += ["candidate:1 1 udp 1 224.0.0.1 9 typ host"]
 
     class Flood(Lie):
@@ -244,7 +247,7 @@ LIES: tuple[tuple[str, str, Ends, Run, Lane], ...] = (
     ("offer-candidates", "the door's addresses in its offer replaced by the thief's",
      refused("offer is not the one"),
      edited(offer=lambda sdp: edit_lines(sdp, lambda line: [
-         "a=candidate:1 1 udp 2130706431 10.213.77.1 9 typ host" if line.startswith("a=candidate:") else line
+         f"a={ELSEWHERE}" if line.startswith("a=candidate:") else line
      ])), "door"),
     ("offer-variable-rate", "Opus at a variable rate, whose packet sizes tell what is said",
      refused("offer is not the one"), edited(offer=substituted("cbr=1", "cbr=0")), "door"),
