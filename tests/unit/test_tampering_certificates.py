@@ -1,5 +1,6 @@
 """No certificate survives the change of a single byte: not before our own checks, and not before OpenSSL's."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,6 +106,18 @@ def test_the_same_of_another_ca_of_the_same_name_is_refused(kind: str) -> None:
 def test_no_byte_can_be_changed_left_out_doubled_or_cut_off(kind: str) -> None:
     for changed in everywhere(CASES[kind].der, other_octets):
         refuse(CASES[kind].judge_der, changed)
+
+
+def test_the_bits_of_a_signature_are_whole_bytes() -> None:
+    """A bit string may leave bits of its last byte unused, if they are zero. A signature that does so is the same for
+    cryptography, and no signature for OpenSSL (RFC 5280, section 4.1.1.3): the certificate would have two fingerprints.
+    """
+    issued = (issue_device(CA, "home", "a", KEY.public_key(), NOW) for _ in itertools.count())
+    case = next(Case(found, device_identity) for found in issued if found.signature[-1] % 8 == 0)
+    start = len(case.der) - len(case.certificate.signature) - 1
+    assert case.der[start] == "\0"
+    for unused in range(1, 256):
+        refuse(case.judge_der, case.der[:start] + chr(unused) + case.der[start + 1 :])
 
 
 @examples(600)
