@@ -8,6 +8,7 @@ import { fromDoor } from "./messages.js";
 
 const PING_EVERY_MS = 3_000;
 const DEAD_AFTER_MS = 10_000;
+const PUSH_MS = 50;
 const ANSWER_WITHIN_MS = 6_000;
 
 /**
@@ -48,6 +49,7 @@ export class Control {
     this.greeted = true;
     this.alarm();
     this.heartbeat = setInterval(() => this.beat(), PING_EVERY_MS);
+    setTimeout(() => this.push(), PUSH_MS);
   }
 
   /** A message of the door. Whatever is wrong with it ends the link. @param {unknown} data */
@@ -166,6 +168,16 @@ export class Control {
   /** @private */
   beat() {
     if (this.up) this.command("ping", {}, DEAD_AFTER_MS).catch(() => undefined);
+  }
+
+  /**
+   * @private Chromium (seen in 156) now and then keeps what was sent in the turn in which a channel is announced, until
+   * something else is sent: a ping brings the hello along.
+   */
+  push() {
+    if (this.ended || this.channel.bufferedAmount === 0) return;
+    this.lastId += 1;
+    this.say({ type: "ping", id: this.lastId });
   }
 
   /** @private @param {object} message */

@@ -43,8 +43,9 @@ def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; an uncaught error in it, or a breach of its own policy, fails the test."""
+    """A page; an uncaught error in it, or a breach of its own policy, fails the test. What it says is shown then."""
     page = context.new_page()
+    page.on("console", lambda line: print(f"page: {line.text}"))
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda line: wrong.append(line.text) if "Content Security" in line.text else None)

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from protocol.keys import PrivateKey, new_key, private_key_pem, public_jwk, thumbprint
 from protocol.messages import parse_to_door
@@ -234,6 +235,14 @@ IDLE: dict[str, Any] = {
 RINGING = {**IDLE, "phase": "ringing", "call": CALL, "button": "flat-1", "since": 1790000000, "video": True}
 
 
+STANDING = """() => {
+  const { pc, channelOpen, channelClosed } = window.door;
+  const dtls = pc.sctp?.transport;
+  const { connectionState: connection } = pc;
+  return { connection, ice: dtls?.iceTransport.state, dtls: dtls?.state, channelOpen, channelClosed };
+}"""
+
+
 class DoorPage:
     """The other page, playing the door station."""
 
@@ -257,7 +266,10 @@ class DoorPage:
         """The next message of this kind on `control`, as the device's own parser takes it."""
         until = time.monotonic() + HEAR_S
         while time.monotonic() < until:  # heartbeats go on for ever
-            self.page.wait_for_function("(n) => window.door.heard.length > n", arg=self._heard, polling=50)
+            try:
+                self.page.wait_for_function("(n) => window.door.heard.length > n", arg=self._heard, polling=50)
+            except PlaywrightTimeoutError as error:
+                raise AssertionError(f"the page never said {kind!r}; the door's end: {self.do(STANDING)}") from error
             message: dict[str, Any] = self.do("(n) => window.door.heard[n]", self._heard)
             self._heard += 1
             parse_to_door(json.dumps(message))
@@ -306,5 +318,5 @@ def negotiate(house: House, server: Server, door: DoorPage, link: str = LINK) ->
 def connect(house: House, server: Server, door: DoorPage, link: str = LINK) -> None:
     """The same, and the door's hello; from then on the door answers pings by itself."""
     hello = negotiate(house, server, door, link)
-    door.do("() => { window.door.auto = true; }")
     door.say(hello)
+    door.do("() => { window.door.auto = true; }")
