@@ -18,7 +18,7 @@ from signaling.adapters.gate import Gate
 from signaling.adapters.page import add_page
 from signaling.adapters.publishing import Publishing
 from signaling.adapters.store import KeyFolder, RosterFolder, load_roster_key
-from signaling.adapters.tls import devices_context, people_context
+from signaling.adapters.tls import devices_context, people_context, take_up
 from signaling.adapters.wss import Endpoints
 from signaling.config import Config, LimitsConfig
 from signaling.core.hub import Hub
@@ -27,7 +27,10 @@ log = structlog.get_logger()
 
 
 async def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads what is published again. ConfigError before anything listens."""
+    """Serve until SIGTERM or SIGINT; SIGHUP reads rosters and the people's certificate again.
+
+    ConfigError before anything listens.
+    """
     state = Path(config.state)
     keys = KeyFolder(state / "roster-keys", load_roster_key(Path(config.roster_key)), config.site)
     rosters = RosterFolder(state / "rosters", keys, config.site)
@@ -48,7 +51,7 @@ async def run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: endpoints.perform(publishing.read()))
+    loop.add_signal_handler(signal.SIGHUP, _read_again, config, people_tls, endpoints, publishing)
     async with contextlib.AsyncExitStack() as stack:
         listen = functools.partial(_listen, stack, config.limits)
         devices_port = await listen(devices, config.devices.listen, config.devices.port, devices_tls)
@@ -58,6 +61,15 @@ async def run(config: Config) -> None:
         await stop.wait()
         await endpoints.close()
     log.info("stopped")
+
+
+def _read_again(config: Config, people_tls: ssl.SSLContext, endpoints: Endpoints, publishing: Publishing) -> None:
+    """Rosters, and the people's certificate; what is wrong with it is logged, and the present one stays."""
+    endpoints.perform(publishing.read())
+    try:
+        take_up(people_tls, config)
+    except ConfigError as error:
+        log.error("certificate-not-taken", why=str(error))
 
 
 async def _listen(

@@ -28,7 +28,8 @@ class DevicesConfig(_Table, frozen=True):
 
 class PeopleConfig(_Table, frozen=True):
     """Where people connect. `hosts`: the names and ports that logins may give; `origins`: pages hosted elsewhere;
-    `connect`: further servers that this page may reach.
+    `connect`: further servers that this page may reach. `certificate` and `key`: a public certificate for people, so
+    that nobody installs the site's CA on a phone; without them, the one that devices see.
     """
 
     hosts: Annotated[list[HostPort], Meta(min_length=1)]
@@ -36,6 +37,8 @@ class PeopleConfig(_Table, frozen=True):
     port: Port = 8443
     origins: list[Origin] = []
     connect: list[Origin] = []
+    certificate: str | None = None
+    key: str | None = None
 
 
 class LimitsConfig(_Table, frozen=True):
@@ -70,4 +73,10 @@ def load_config(path: Path) -> Config:
     config = parse_settings(data, str(path), Config)
     base = path.resolve().parent
     names = ("roster_key", "ca", "certificate", "key", "state")
-    return msgspec.structs.replace(config, **{name: str(base / getattr(config, name)) for name in names})
+    people = config.people
+    if (people.certificate is None) != (people.key is None):
+        raise ConfigError(f"{path}: people: certificate and key go together; give both, or neither")
+    if people.certificate is not None and people.key is not None:
+        people = msgspec.structs.replace(people, certificate=str(base / people.certificate), key=str(base / people.key))
+    own = {name: str(base / getattr(config, name)) for name in names}
+    return msgspec.structs.replace(config, people=people, **own)

@@ -8,12 +8,18 @@ from signaling.config import Config
 
 def people_context(config: Config) -> ssl.SSLContext:
     """For pages: never asks for a client certificate, since some browsers would prompt for one."""
-    return _context(config)
+    people = config.people
+    return _context(people.certificate or config.certificate, people.key or config.key)
+
+
+def take_up(context: ssl.SSLContext, config: Config) -> None:
+    """The people's certificate as its file is now: a public one changes every few weeks. ConfigError if it is bad."""
+    _load(context, config.people.certificate or config.certificate, config.people.key or config.key)
 
 
 def devices_context(config: Config) -> ssl.SSLContext:
     """Mutual TLS. What the library leaves unchecked (purpose, names) is `protocol.certificates`' to judge."""
-    context = _context(config)
+    context = _context(config.certificate, config.key)
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:
@@ -23,14 +29,18 @@ def devices_context(config: Config) -> ssl.SSLContext:
     return context
 
 
-def _context(config: Config) -> ssl.SSLContext:
+def _context(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     # Tickets cost a third of a new connection's time, and connections here last for days.
     context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(config.certificate, config.key)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(f"{config.certificate}, {config.key}: cannot be used: {error}; renew them") from error
+    _load(context, certificate, key)
     return context
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    try:
+        context.load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"{certificate}, {key}: cannot be used: {error}; renew them") from error

@@ -64,9 +64,12 @@ def chromium(
 
 
 def trust(home: Path, ca: Path) -> None:
-    """Make `home` one whose browser believes `ca`."""
+    """Make `home` one whose browser believes every certificate of `ca`."""
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     where = ["-d", f"sql:{store}"]
-    for command in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "doorward", "-i", str(ca)]):
-        subprocess.run(["certutil", *where, *command], check=True, capture_output=True)
+    subprocess.run(["certutil", *where, "-N", "--empty-password"], check=True, capture_output=True)
+    end = "-----END CERTIFICATE-----\n"
+    for number, one in enumerate(ca.read_text(encoding="ascii").split(end)[:-1]):
+        added = ["-A", "-a", "-t", "C,,", "-n", f"doorward-{number}"]
+        subprocess.run(["certutil", *where, *added], input=(one + end).encode(), check=True, capture_output=True)
