@@ -1,7 +1,7 @@
 """`doorward-device`: the daemon and its tools.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, identity or bundle; `needs-renewal` ends with 0 if
-something needs renewal and 1 if nothing does.
+something needs renewal and 3 if nothing does.
 """
 
 import asyncio
@@ -20,9 +20,12 @@ from device.adapters.control import ask
 from device.adapters.metrics import Metrics
 from device.config import load_config
 from device.first_boot import first_boot
-from device.rosters import ROSTER_LIMIT, give_roster
+from device.rosters import ROSTER_LIMIT, give_roster, successors
 from protocol.bundle import LIMIT as BUNDLE_LIMIT
 from protocol.errors import DoorwardError
+
+NOTHING_DUE = 3
+"""Exit code of `needs-renewal`: not 1, which a program that fails ends with."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -135,9 +138,7 @@ def roster(config_path: Path) -> None:
 @main.command()
 @config_option
 @click.option("--device", help="The device's id; needed until it is installed.")
-@click.option(
-    "--new", is_flag=True, help="Another key: the present one stays until its bundle is there."
-)
+@click.option("--new", is_flag=True, help="Another key: the present one stays until its bundle is there.")
 @one_line_errors
 def keygen(config_path: Path, device: str | None, new: bool) -> None:
     """Make this device's key, which never leaves it, and print the request that the operator signs."""
@@ -147,13 +148,16 @@ def keygen(config_path: Path, device: str | None, new: bool) -> None:
 @main.command()
 @config_option
 @click.option("--ca-fingerprint", "pins", multiple=True, help="SHA-256 of a CA to trust.")
+@click.option("--replace-roster-key", is_flag=True, help="Believe the bundle's roster key in place of the present one.")
 @one_line_errors
-def install(config_path: Path, pins: tuple[str, ...]) -> None:
+def install(config_path: Path, pins: tuple[str, ...], replace_roster_key: bool) -> None:
     """Verify the bundle on standard input and make it this device's identity, whole or not at all."""
-    installed = enrol.install(_identity_folder(config_path), sys.stdin.buffer.read(BUNDLE_LIMIT + 1), pins)
+    config = load_config(config_path)
+    known = None if replace_roster_key else successors(config)
+    installed = enrol.install(Path(config.identity), sys.stdin.buffer.read(BUNDLE_LIMIT + 1), pins, known)
     click.echo(f"this is {installed.site}/{installed.device}, certificate {installed.fingerprint}")
     try:
-        asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "restart"}))
+        asyncio.run(ask(Path(config.control_socket), {"do": "restart"}))
     except DoorwardError:
         return  # it is not running: it will start with the new identity
     click.echo("the daemon starts anew as soon as nobody is at the door")
@@ -165,7 +169,8 @@ def install(config_path: Path, pins: tuple[str, ...]) -> None:
 @one_line_errors
 def first_boot_(config_path: Path, boot: Path) -> None:
     """Take in what the operator left in the folder `doorward` of the boot partition; see docs/provisioning.md."""
-    for line in first_boot(_identity_folder(config_path), boot):
+    config = load_config(config_path)
+    for line in first_boot(Path(config.identity), boot, successors(config)):
         click.echo(line)
 
 
@@ -173,11 +178,11 @@ def first_boot_(config_path: Path, boot: Path) -> None:
 @config_option
 @one_line_errors
 def needs_renewal(config_path: Path) -> None:
-    """Whether certificate or roster end soon: exit code 0 if so, 1 if not (2 and 78: could not tell). For timers."""
+    """Whether certificate or roster end soon: exit code 0 if so, 3 if not; any other: could not tell. For timers."""
     due = checks.due(load_config(config_path))
     for line in due:
         click.echo(line)
-    sys.exit(0 if due else 1)
+    sys.exit(0 if due else NOTHING_DUE)
 
 
 def _identity_folder(config_path: Path) -> Path:

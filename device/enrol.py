@@ -16,7 +16,7 @@ from device.identity import BUNDLE, KEY, NEXT_KEY, DeviceIdentity, load_identity
 from protocol.certificates import fingerprint, load_certificates
 from protocol.errors import ConfigError, PeerError
 from protocol.ids import is_id
-from protocol.keys import PrivateKey, new_key, private_key_pem
+from protocol.keys import Jwk, PrivateKey, new_key, private_key_pem
 
 
 def keygen(folder: Path, device: str | None, *, new: bool) -> str:
@@ -41,21 +41,28 @@ def keygen(folder: Path, device: str | None, *, new: bool) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def install(folder: Path, bundle_json: bytes, pins: Sequence[str]) -> DeviceIdentity:
+def install(folder: Path, bundle_json: bytes, pins: Sequence[str], roster_keys: Sequence[Jwk] | None) -> DeviceIdentity:
     """Make the bundle this device's identity. ConfigError names the part that does not hold; then nothing was changed.
 
-    Every CA in it must be one of `pins` (SHA-256 fingerprints) or one that the installed identity trusts already.
+    Every CA in it must be one of `pins` (SHA-256 fingerprints) or one that the installed identity trusts already; its
+    roster key must be the installed one or one of `roster_keys`, its known successors (None: whatever it is).
     """
     _forget_rests(folder)
     installed = _installed(folder)
-    key_name = _vetted(folder, bundle_json, installed, pins)
+    key_name = _vetted(folder, bundle_json, installed, pins, roster_keys)
     write_atomically(folder / BUNDLE, bundle_json)
     if key_name == NEXT_KEY:
         (folder / NEXT_KEY).replace(folder / KEY)
     return load_identity(folder)
 
 
-def _vetted(folder: Path, bundle_json: bytes, installed: DeviceIdentity | None, pins: Sequence[str]) -> str:
+def _vetted(
+    folder: Path,
+    bundle_json: bytes,
+    installed: DeviceIdentity | None,
+    pins: Sequence[str],
+    roster_keys: Sequence[Jwk] | None,
+) -> str:
     """The name of the key file that the bundle is for; ConfigError unless all of it holds."""
     keys = {name: read_key(folder / name) for name in (KEY, NEXT_KEY) if (folder / name).exists()}
     if not keys:
@@ -67,6 +74,12 @@ def _vetted(folder: Path, bundle_json: bytes, installed: DeviceIdentity | None, 
     if installed and (bundle.site, bundle.device) != (installed.site, installed.device):
         here = f"{installed.site}/{installed.device}"
         raise ConfigError(f"bundle: for {bundle.site}/{bundle.device}, this is {here}; remove {folder} to start anew")
+    believed = [installed.roster_key, *roster_keys] if installed and roster_keys is not None else None
+    if believed is not None and bundle.roster_key.as_dict() not in believed:
+        raise ConfigError(
+            "bundle: roster_key: not the one that this device believes, nor a successor of it; if the operator "
+            "replaced it, install with --replace-roster-key"
+        )
     trusted = {pin.upper() for pin in pins}
     if installed:
         trusted |= {fingerprint(ca) for ca in load_certificates(installed.ca_pem.encode(), "installed ca")}

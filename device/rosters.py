@@ -5,15 +5,34 @@ import hashlib
 from pathlib import Path
 
 from device.adapters.control import ask
-from protocol.errors import DoorwardError, PeerError
+from device.adapters.store import FileStore
+from device.config import Config
+from device.identity import load_identity
+from protocol.errors import ConfigError, DoorwardError, PeerError
 from protocol.ids import b64url
 from protocol.jws import payload_of
-from protocol.roster_key import LONGEST_CHAIN
+from protocol.keys import Jwk
+from protocol.roster_key import LONGEST_CHAIN, Pinned, follow_all
 
 ROSTER_LIMIT = (LONGEST_CHAIN + 1) * 12 * 1024
 """Characters of a roster file: successions of the roster key, and the roster last, a line each."""
 
 TAKEN_S = 5.0
+
+
+def successors(config: Config) -> list[Jwk]:
+    """The roster keys that this device has followed since its bundle, the newest last; none without an identity."""
+    try:
+        identity = load_identity(Path(config.identity))
+        *documents, _ = FileStore(Path(config.state)).load_roster() or [""]
+    except (ConfigError, OSError):
+        return []
+    found: list[Jwk] = []
+    pinned = Pinned(identity.roster_key)
+    for document in documents:
+        pinned, taken = follow_all([document], pinned, identity.site)
+        found += [pinned.jwk] if taken else []
+    return found
 
 
 async def give_roster(control_socket: Path, text: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from protocol.errors import PeerError
+from protocol.errors import PeerError, one_line
 
 MESSAGE_LIMIT = 64 * 1024
 """Bytes of a signaling message (protocol section 3)."""
@@ -35,7 +35,7 @@ def convert(value: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise PeerError(str(error)) from error
+        raise PeerError(one_line(str(error))) from error
 
 
 def decode_union(text: str | bytes, union: Any, limit: int) -> object:

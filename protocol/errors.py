@@ -22,3 +22,9 @@ class PeerError(DoorwardError):
     def __init__(self, message: str, reason: str = "error") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Text that others had a hand in, fit for a log and a terminal: one line, nothing unprintable, not too long."""
+    shown = "".join(character if character.isprintable() else " " for character in text[:limit])
+    return f"{shown}…" if len(text) > limit else shown

@@ -84,9 +84,15 @@ class SignedRoster:
 
 
 def sign_roster(roster: Roster, key: PrivateKey) -> str:
-    """The roster as a JWS by the roster key."""
-    _check(roster)
-    return jose.sign(encode(roster).encode(), key, TYP)
+    """The roster as a JWS by the roster key; PeerError if nobody would accept it."""
+    payload = encode(roster)
+    _check(decode(payload, Roster))
+    signed = jose.sign(payload.encode(), key, TYP)
+    if len(signed) > jose.LIMIT:
+        raise PeerError(
+            f"the roster of {roster.device} would be {len(signed)} characters long; {jose.LIMIT} are allowed"
+        )
+    return signed
 
 
 def verify_roster(text: str, roster_key: Jwk, site: str, device: str | None = None) -> SignedRoster:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, one_line
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ def parse_settings(data: bytes, where: str, kind: type[T]) -> T:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: is not text; name the configuration with --config") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_line(_readable(str(error)))}") from error
+        raise ConfigError(f"{where}: {one_line(_readable(str(error)))}") from error
     except ValueError as error:  # TOMLDecodeError, and what int() says of thousands of digits
-        raise ConfigError(f"{where}: not TOML: {_line(str(error))}") from error
+        raise ConfigError(f"{where}: not TOML: {one_line(str(error))}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: not TOML: nested too deeply") from error
 
@@ -29,8 +29,3 @@ def _readable(message: str) -> str:
     """msgspec's `… - at `$.a.b`` as `a.b: …`."""
     match = re.fullmatch(r"(?P<what>.*) - at `\$\.?(?P<where>.*)`", message, re.DOTALL)
     return f"{match['where']}: {match['what']}" if match else message
-
-
-def _line(message: str) -> str:
-    """One line, whatever the file's names are made of."""
-    return "".join(character if character.isprintable() else " " for character in message)

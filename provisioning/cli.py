@@ -1,7 +1,7 @@
 """`doorward-provision`: the site operator's tool.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 published but not confirmed, 78 wrong files or passphrase;
-`needs-renewal` ends with 0 if something needs renewal and 1 if nothing does.
+`needs-renewal` ends with 0 if something needs renewal and 3 if nothing does.
 """
 
 import secrets

@@ -33,7 +33,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=253)]
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """site.json. `hosts[0]` is the server's name in links; `page_url` where people open the page.
+    """site.json. `hosts[0]` is the server's name in links; `page_url` where people open the page; `within` what the CA
+    may vouch for besides the hosts.
 
     `first_roster_key` is where the successions begin: the server is set up with it.
     """
@@ -44,8 +45,14 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     devices_port: Port = 8444
     people_port: Port = 8443
     page_url: str
+    within: list[str] = []
     roster_key: PublicJwk
     first_roster_key: PublicJwk
+
+    @property
+    def own_page(self) -> str:
+        """The page as the signaling server serves it."""
+        return f"https://{host_port(self.hosts[0], self.people_port)}/"
 
     @property
     def devices_address(self) -> str:

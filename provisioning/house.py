@@ -15,7 +15,7 @@ from protocol.keys import PublicJwk, new_key, public_jwk
 from protocol.roster_key import RosterKey, sign_roster_key
 from provisioning.authority import Authority, issue_server, new_authority
 from provisioning.files import write_file
-from provisioning.folder import ARCHIVE_LIMIT, Keys, Record, SiteFolder, host_port
+from provisioning.folder import ARCHIVE_LIMIT, Keys, Record, SiteFolder
 from provisioning.rosters import reissued
 from provisioning.seal import seal, unseal
 
@@ -43,10 +43,12 @@ def init_site(
         hosts=list(hosts),
         devices_port=devices_port,
         people_port=people_port,
-        page_url=page_url or f"https://{host_port(hosts[0], people_port)}/",
+        page_url=page_url or "",
+        within=list(within),
         roster_key=PublicJwk(**public_jwk(roster_key)),
         first_roster_key=PublicJwk(**public_jwk(roster_key)),
     )
+    record = record if page_url else replace(record, page_url=record.own_page)
     issue_server(authority, hosts, roster_key.public_key(), now)  # a wrong name shows before the folder is made
     folder.make()
     with folder.change():
@@ -58,30 +60,40 @@ def init_site(
 
 
 def renew_server(
-    folder: SiteFolder, authority: Authority, hosts: Sequence[str], passphrase: str, now: datetime
+    folder: SiteFolder,
+    authority: Authority,
+    hosts: Sequence[str],
+    passphrase: str,
+    now: datetime,
+    page_url: str | None = None,
 ) -> x509.Certificate:
-    """A new key and certificate for the server, under `hosts`; none: those it has."""
+    """A new key and certificate for the server, under `hosts`; none: those it has. The page it serves moves with it."""
     record = folder.record()
-    hosts = hosts or record.hosts
+    renamed = replace(record, hosts=list(hosts or record.hosts))
+    if record.page_url == record.own_page:
+        renamed = replace(renamed, page_url=renamed.own_page)
+    hosts = renamed.hosts
     key = new_key()
     certificate = issue_server(authority, hosts, key.public_key(), now)
     folder.write_server_certificate(certificate)
     folder.write_key("server-key.jwe", key, passphrase)
-    folder.write_record(replace(record, hosts=list(hosts)))
+    folder.write_record(replace(renamed, page_url=page_url) if page_url else renamed)
     return certificate
 
 
 def introduce_ca(folder: SiteFolder, names: Sequence[str], passphrase: str, now: datetime) -> None:
     """A second CA, which signs from now on; the first stays trusted until `retire_ca`.
 
-    It may vouch for the server's names and for `names`.
+    It may vouch for what the first one may, and for `names`.
     """
     trusted = folder.authorities()
     if len(trusted) > 1:
         raise DoorwardError("a second CA was introduced already; `ca retire` ends the first")
     folder.roster_key(passphrase)  # the folder's own passphrase: the CA's key may be what was lost
     record = folder.record()
-    authority = new_authority(record.site, now, [*record.hosts, *names])
+    within = list(dict.fromkeys([*record.within, *names]))
+    authority = new_authority(record.site, now, [*record.hosts, *within])
+    folder.write_record(replace(record, within=within))
     folder.write_authorities([*trusted, authority.certificate])
     folder.write_key("ca-key.jwe", authority.key, passphrase)
 

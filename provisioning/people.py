@@ -37,6 +37,7 @@ def invite(
         raise DoorwardError(f"{name!r}: a name is lower-case letters, digits and hyphens, 32 at most; --label is free")
     key = new_key()
     mark = thumbprint(public_jwk(key))
+    devices = list(dict.fromkeys(devices))
     for device in devices:
         folder.certificates(device)
         revise(folder, keys.roster_key, device, lambda roster: invited(roster, name, label, mark, buttons, may), now)
@@ -58,7 +59,7 @@ def grant(
     now: datetime,
 ) -> list[str]:
     """Other rights, or further buttons, at these devices (none: at all that know them); the devices."""
-    known = devices or devices_of(folder, name)
+    known = list(dict.fromkeys(devices)) or devices_of(folder, name)
     for device in known:
         revise(folder, keys.roster_key, device, lambda roster: granted(roster, name, buttons, may), now)
     return list(known)
@@ -68,14 +69,19 @@ def remove_answerer(
     folder: SiteFolder, keys: Keys, name: str, devices: Sequence[str], key: str | None, now: datetime
 ) -> list[str]:
     """From these devices (none: from all that know them), or one key of theirs (a lost phone); the devices."""
-    known = devices or devices_of(folder, name)
+    known = list(dict.fromkeys(devices)) or devices_of(folder, name)
     if key is not None:
-        known = [device for device in known if key in folder.roster(device).roster.answerers[name].keys]
+        known = [device for device in known if key in _keys(folder, device, name)]
         if not known:
             raise DoorwardError(f"{name}: has no key {key}; `site show` lists them")
     for device in known:
         revise(folder, keys.roster_key, device, lambda roster: without_answerer(roster, name, key), now)
     return list(known)
+
+
+def _keys(folder: SiteFolder, device: str, name: str) -> list[str]:
+    entry = folder.roster(device).roster.answerers.get(name)
+    return entry.keys if entry else []
 
 
 def devices_of(folder: SiteFolder, name: str) -> list[str]:

@@ -40,6 +40,9 @@ from provisioning.folder import SiteFolder
 
 ANSWER_S = 10.0
 
+PACE_S = 1 / 15
+"""The server takes twenty messages a second from one connection (protocol section 6)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -65,7 +68,7 @@ async def serials_held(folder: SiteFolder, authority: Authority, now: datetime) 
 
 
 async def publish(folder: SiteFolder, authority: Authority, now: datetime, wait_s: float) -> list[Report]:
-    """Send everything, and wait up to `wait_s` for the confirmations of devices that are connected.
+    """Send everything, and wait up to `wait_s` for the devices' confirmations.
 
     DoorwardError says what the server refused, or that it was not reached.
     """
@@ -81,9 +84,10 @@ async def publish(folder: SiteFolder, authority: Authority, now: datetime, wait_
         if isinstance(status, Status):
             for one in status.devices:
                 judge.hear(one.accepted)
+        present = set(folder.devices())
         try:
             async with asyncio.timeout(wait_s):
-                while online & (set(rosters) - judge.confirmed):
+                while present & set(rosters) - judge.confirmed:  # who is not connected now may be in a moment
                     judge.take(parse_to_operator(await connection.recv()))
         except (TimeoutError, websockets.ConnectionClosed):
             pass  # what has not come by now is reported as missing
@@ -137,6 +141,7 @@ def _confirms(jws: str, signed: SignedRoster, certificate: x509.Certificate) -> 
 
 
 async def _ask(connection: ClientConnection, text: str, kind: type, judge: _Judge) -> ToOperator:
+    await asyncio.sleep(PACE_S)
     await connection.send(text)
     while True:
         message = parse_to_operator(await asyncio.wait_for(connection.recv(), ANSWER_S))

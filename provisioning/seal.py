@@ -18,8 +18,8 @@ ITERATIONS = 250_000
 SHORTEST = 12
 """Characters of a passphrase."""
 
-CREDENTIAL = "doorward-passphrase"
-"""The name of the systemd credential (`LoadCredential=`, systemd.exec(5))."""
+CREDENTIAL, NEW_CREDENTIAL = "doorward-passphrase", "doorward-new-passphrase"
+"""The names of the systemd credentials (`LoadCredential=`, systemd.exec(5))."""
 
 
 def seal(secret: bytes, passphrase: str) -> str:
@@ -39,13 +39,13 @@ def unseal(sealed: str, passphrase: str, where: str) -> bytes:
     return opened.plaintext
 
 
-def read_passphrase(descriptor: int | None, ask: Callable[[], str]) -> str:
-    """The passphrase: from a file descriptor, else a systemd credential, else `ask`. Never from an argument.
+def read_passphrase(descriptor: int | None, ask: Callable[[], str], name: str = CREDENTIAL) -> str:
+    """The passphrase: from a file descriptor, else the systemd credential `name`, else `ask`. Never from an argument.
 
     DoorwardError if it is too short to be one.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    credential = Path(folder, CREDENTIAL) if folder else None
+    credential = Path(folder, name) if folder else None
     if descriptor is not None:
         try:
             with os.fdopen(descriptor, encoding="utf-8", closefd=False) as stream:

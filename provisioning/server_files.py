@@ -13,17 +13,20 @@ from provisioning.authority import pem
 from provisioning.folder import Record, SiteFolder, host_port
 
 
-def server_files(folder: SiteFolder, passphrase: str, listen: Sequence[str], state: str, now: datetime) -> bytes:
-    """signaling.toml, the CAs, certificate and key (0600), and the public roster key: all for one folder."""
+def server_files(
+    folder: SiteFolder, passphrase: str, listen: Sequence[str], state: str, now: datetime, *, settings_too: bool = True
+) -> bytes:
+    """signaling.toml (with `settings_too`), the CAs, certificate and key (0600), and the public roster key."""
     key = folder.open_key("server-key.jwe", passphrase)
     record = folder.record()
     files = {
-        "signaling.toml": settings(record, listen, state),
         "ca.pem": "".join(pem(certificate) for certificate in folder.authorities()),
         "server.pem": pem(folder.server_certificate()),
         "server-key.pem": private_key_pem(key).decode(),
         "roster-key.json": encode(record.first_roster_key),
     }
+    if settings_too:
+        files["signaling.toml"] = settings(record, listen, state)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, text in files.items():

@@ -61,16 +61,15 @@ def bundle(operator: Operator, name: str) -> None:
 def enroll(operator: Operator, host: str, name: str, program: str, sudo: bool) -> None:
     """Make a key at HOST, sign it, and install the bundle there, over ssh."""
     remote = [*shlex.split(program), host, "--", *(["sudo"] if sudo else []), "doorward-device"]
-    request = _ssh([*remote, "keygen", "--device", name], b"")
+    request = _ssh(host, [*remote, "keygen", "--device", name], b"")
     with operator.change() as keys:
-        made = (
-            sign_device(operator.folder, keys, name, request, operator.now)
-            if name not in operator.folder.devices()
-            else renew_device(operator.folder, keys, name, request, operator.now)
-        )
+        new = name not in operator.folder.devices()
+        made = (sign_device if new else renew_device)(operator.folder, keys, name, request, operator.now)
     pins = [f"--ca-fingerprint={fingerprint(ca)}" for ca in operator.folder.authorities()]
-    _ssh([*remote, "install", *pins], bundle_text(made).encode())
-    say(f"{host}: is {name} now; `doorward-provision publish` tells the server")
+    _ssh(host, [*remote, "install", *pins], bundle_text(made).encode())
+    say(f"{host}: is {name} now; `doorward-provision publish` tells the server, which does not admit it before")
+    if not new:
+        say(f"{name} was known: its former certificate stays good until `device settle {name}`")
 
 
 @device.command()
@@ -83,7 +82,8 @@ def renew(operator: Operator, name: str, new_key: bool) -> None:
     with operator.change() as keys:
         renewed = renew_device(operator.folder, keys, name, request, operator.now)
     click.echo(bundle_text(renewed))
-    say("publish first, then install the bundle; when the device has confirmed, `device settle` ends the old one")
+    say("publish first, then install the bundle; when `doorward-device status` shows the new certificate there,")
+    say(f"`device settle {name}` ends the old one")
 
 
 @device.command()
@@ -174,13 +174,13 @@ def _pin(folder: SiteFolder) -> None:
     say(f"install it with: doorward-device install {pins}")
 
 
-def _ssh(remote: Sequence[str], data: bytes) -> bytes:
+def _ssh(host: str, remote: Sequence[str], data: bytes) -> bytes:
     """What the remote command printed; DoorwardError with its own words if it failed."""
     try:
         done = subprocess.run(remote, input=data, capture_output=True, timeout=SSH_S, check=False)  # noqa: S603 - the operator's own ssh
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise DoorwardError(f"{remote[0]} {remote[1]}: {error}") from error
+        raise DoorwardError(f"{host}: {remote[0]}: {error}") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise DoorwardError(f"{remote[1]}: exit code {done.returncode}: {said[-1] if said else 'said nothing'}")
+        raise DoorwardError(f"{host}: exit code {done.returncode}: {said[-1] if said else 'said nothing'}")
     return done.stdout

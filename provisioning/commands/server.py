@@ -34,25 +34,28 @@ def server() -> None:
 
 @server.command("renew")
 @click.option("--host", "hosts", multiple=True, help="Its names and addresses from now on; otherwise those it has.")
+@click.option("--page-url", help="Where people open the page from now on.")
 @command
-def server_renew(operator: Operator, hosts: tuple[str, ...]) -> None:
+def server_renew(operator: Operator, hosts: tuple[str, ...], page_url: str | None) -> None:
     """A new key and certificate for the server; `server files` brings them there."""
     passphrase = operator.passphrase()
     authority = operator.folder.authority(passphrase)
     with operator.folder.change():
-        certificate = renew_server(operator.folder, authority, hosts, passphrase, operator.now)
+        certificate = renew_server(operator.folder, authority, hosts, passphrase, operator.now, page_url)
     say(f"good until {certificate.not_valid_after_utc:%Y-%m-%d}; `server files | ssh SERVER …` brings it there")
 
 
 @server.command("files")
 @click.option("--listen", multiple=True, default=["0.0.0.0"], show_default=True, help="Addresses it listens on.")  # noqa: S104 - a server is there to be reached
 @click.option("--state", default="/var/lib/doorward-signaling", show_default=True, help="Where it keeps its state.")
+@click.option("--no-settings", is_flag=True, help="Without signaling.toml, where you have changed it on the server.")
 @command
-def files(operator: Operator, listen: tuple[str, ...], state: str) -> None:
+def files(operator: Operator, listen: tuple[str, ...], state: str, no_settings: bool) -> None:
     """Print the server's files as a tar archive, key included: pipe it to the server, `tar -x` there."""
     if sys.stdout.isatty():
         raise DoorwardError("the archive holds the server's key: pipe it on, as in `… | ssh SERVER tar -x -C DIR`")
-    archive = server_files(operator.folder, operator.passphrase(), listen, state, operator.now)
+    passphrase = operator.passphrase()
+    archive = server_files(operator.folder, passphrase, listen, state, operator.now, settings_too=not no_settings)
     sys.stdout.buffer.write(archive)
 
 
@@ -69,6 +72,13 @@ def ca_introduce(operator: Operator, within: tuple[str, ...]) -> None:
     with operator.folder.change():
         introduce_ca(operator.folder, within, operator.passphrase(), operator.now)
     say("now bring `server files` to the server, `device renew` each device, `server renew`, and `ca retire`")
+
+
+@ca.command("pins")
+@command
+def ca_pins(operator: Operator) -> None:
+    """Print the options that make `doorward-device install` trust the CAs of this site."""
+    click.echo(" ".join(f"--ca-fingerprint={fingerprint(one)}" for one in operator.folder.authorities()))
 
 
 @ca.command("retire")

@@ -10,7 +10,10 @@ from protocol.errors import ConfigError
 from provisioning.commands.common import Operator, command, say
 from provisioning.house import change_passphrase, export_site, import_site, init_site, write_export
 from provisioning.overview import as_text, expiries, overview
-from provisioning.seal import read_passphrase
+from provisioning.seal import NEW_CREDENTIAL, read_passphrase
+
+NOTHING_DUE = 3
+"""Exit code of `needs-renewal`: not 1, which a program that fails ends with."""
 
 PORT = click.IntRange(1, 65535)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -91,7 +94,7 @@ def import_(operator: Operator, file: Path) -> None:
 def passphrase(operator: Operator, new_passphrase_fd: int | None) -> None:
     """Seal the site's keys with another passphrase."""
     old = operator.passphrase()
-    new = read_passphrase(new_passphrase_fd, _another)
+    new = read_passphrase(new_passphrase_fd, _another, NEW_CREDENTIAL)
     with operator.folder.change():
         change_passphrase(operator.folder, old, new)
     say("the passphrase was changed; older backups keep the old one")
@@ -100,14 +103,14 @@ def passphrase(operator: Operator, new_passphrase_fd: int | None) -> None:
 @click.command("needs-renewal")
 @command
 def needs_renewal(operator: Operator) -> None:
-    """Whether anything needs renewal soon: exit code 0 if so, 1 if nothing does (2 and 78: could not tell).
+    """Whether anything needs renewal soon: exit code 0 if so, 3 if nothing does; any other: could not tell.
 
     For timers: `doorward-provision needs-renewal && …`.
     """
     due = [expiry for expiry in expiries(operator.folder, operator.now) if expiry.due]
     for expiry in due:
         click.echo(f"{expiry.what}: ends {expiry.ends} ({expiry.days:.0f} days) → {expiry.remedy}")
-    sys.exit(0 if due else 1)
+    sys.exit(0 if due else NOTHING_DUE)
 
 
 def _another() -> str:
