@@ -97,11 +97,13 @@ def test_every_parser_of_the_protocol_is_tried_here() -> None:
 
 
 def try_it(parse: Callable[[Any], object], given: object) -> None:
-    """Anything but an error of ours escapes and fails the test; that error can be logged and sent on."""
+    """Anything but an error of ours escapes and fails the test; that error is one line, fit for a log."""
+    said = ""
     try:
         parse(given)
     except (PeerError, ConfigError) as error:
-        str(error).encode()
+        said = str(error)
+    assert said.isprintable()
 
 
 def utf8(text: str) -> bytes:
@@ -262,6 +264,15 @@ def test_the_control_socket_answers_anything_with_json(line: bytes) -> None:
         reply = ControlSocket(SimpleNamespace(), handle)._reply(line)  # type: ignore[arg-type] # it is never opened
         assert b"\n" not in json.dumps(reply).encode()
         assert isinstance(reply["ok"], bool)
+
+
+@pytest.mark.parametrize("name", ["\\n", "\\u001b[2J", "\\u202e", "x" * 10_000])
+def test_what_strangers_call_things_writes_no_second_line_into_a_log(name: str) -> None:
+    for member in (f'"ping","id":1,"{name}":1', f'"{name}"', f'"close","reason":"{name}"'):
+        with pytest.raises(PeerError) as refused:
+            messages.parse_to_door(f'{{"type":{member}}}')
+        assert str(refused.value).isprintable()
+        assert len(str(refused.value)) < 400
 
 
 def test_half_a_character_is_refused_wherever_it_stands() -> None:

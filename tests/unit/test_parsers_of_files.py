@@ -1,7 +1,9 @@
 """What may stand in a file: every reader returns a value or says in one line which file is wrong."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -43,6 +45,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return make_site(tmp_path_factory.mktemp("site") / "home", plan)
 
 
+@contextmanager
+def spoiling(path: Path) -> Iterator[Path]:
+    """The file is as it was afterwards."""
+    good = path.read_bytes()
+    try:
+        yield path
+    finally:
+        path.write_bytes(good)
+
+
 def try_it(read: Callable[[], object]) -> None:
     """Anything but an error of ours, of one line, escapes and fails the test."""
     said = ""
@@ -50,8 +62,7 @@ def try_it(read: Callable[[], object]) -> None:
         read()
     except ConfigError as error:
         said = str(error)
-    assert "\n" not in said
-    said.encode()
+    assert said.isprintable()
 
 
 def utf8(text: str) -> bytes:
@@ -97,25 +108,23 @@ JSON = (spoilt(Bundle) | anything.map(json.dumps) | HOSTILE_JSON | ANY_TEXT).map
 @given(data=JSON | st.binary())
 def test_any_bundle(site: Site, data: bytes) -> None:
     folder = site.identity("front-door")
-    good = (folder / "bundle.json").read_bytes()
-    (folder / "bundle.json").write_bytes(data)
-    try_it(lambda: load_identity(folder))
-    (folder / "bundle.json").write_bytes(good)
+    with spoiling(folder / "bundle.json") as path:
+        path.write_bytes(data)
+        try_it(lambda: load_identity(folder))
 
 
 @examples(100)
 @given(data=st.data())
 def test_a_bundle_whose_members_are_anything(site: Site, data: st.DataObject) -> None:
     folder = site.identity("front-door")
-    good = (folder / "bundle.json").read_bytes()
-    members = json.loads(good)
+    members = json.loads((folder / "bundle.json").read_bytes())
     name = data.draw(st.sampled_from(sorted(members)))
     old = members[name]
     spoils = anything | ANY_TEXT | (tampered(old, st.characters()) if isinstance(old, str) else st.nothing())
     members[name] = data.draw(spoils)
-    (folder / "bundle.json").write_text(json.dumps(members))
-    try_it(lambda: load_identity(folder))
-    (folder / "bundle.json").write_bytes(good)
+    with spoiling(folder / "bundle.json") as path:
+        path.write_text(json.dumps(members))
+        try_it(lambda: load_identity(folder))
 
 
 @examples(100)
@@ -124,9 +133,10 @@ def test_any_key(site: Site, data: st.DataObject) -> None:
     path = site.identity("front-door") / "key.pem"
     good = path.read_bytes()
     spoils = tampered(good.decode(), OCTETS).map(utf8)
-    path.write_bytes(data.draw(st.binary() | spoils))
-    try_it(lambda: load_identity(path.parent))
-    path.write_bytes(good)
+    spoilt_key = data.draw(st.binary() | spoils)
+    with spoiling(path):
+        path.write_bytes(spoilt_key)
+        try_it(lambda: load_identity(path.parent))
 
 
 @examples(100)
