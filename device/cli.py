@@ -104,10 +104,11 @@ def press(button: str, config_path: Path) -> None:
 @main.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--wait", "wait_s", type=float, default=0.0, help="Seconds to wait for a daemon that is starting.")
 @one_line_errors
-def status(config_path: Path, as_json: bool) -> None:
+def status(config_path: Path, as_json: bool, wait_s: float) -> None:
     """How the running daemon stands: connections, faults, roster, certificate."""
-    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "status"}))
+    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "status"}, wait_s))
     said.pop("ok")
     if as_json:
         click.echo(json.dumps(said))

@@ -21,6 +21,8 @@ LINE = 16 * 1024
 REPLY = 1024 * 1024
 """Bytes of a reply."""
 
+LOOK_AGAIN_S = 0.2
+
 Request = dict[str, object]
 Handler = Callable[[Request], Mapping[str, object]]
 
@@ -69,11 +71,14 @@ class ControlSocket:
             return {"ok": False, "error": str(error)}
 
 
-async def ask(path: Path, request: Request) -> Request:
-    """Send one request to a running daemon; DoorwardError if there is none, or it says no."""
+async def ask(path: Path, request: Request, wait_s: float = 0.0) -> Request:
+    """Send one request to a running daemon; DoorwardError if there is none within `wait_s`, or it says no."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=REPLY)
     except OSError as error:
+        if wait_s > 0:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            return await ask(path, request, wait_s - LOOK_AGAIN_S)
         raise DoorwardError(f"{path}: no daemon answers: {error.strerror}; is doorward-device running?") from error
     try:
         writer.write(json.dumps(request).encode() + b"\n")
