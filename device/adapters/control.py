@@ -67,7 +67,7 @@ class ControlSocket:
             if not isinstance(request, dict):
                 raise PeerError("a request is an object with a member `do`")
             return {"ok": True, **self._handle(request)}
-        except PeerError as error:
+        except DoorwardError as error:  # a request that cannot be done, or hardware that does not do it
             return {"ok": False, "error": str(error)}
 
 

@@ -1,6 +1,7 @@
 """What the device keeps on its card: the roster, the newest time it knew, and the call journal. Written rarely."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -57,9 +58,10 @@ class FileStore:
     def load_time(self) -> float:
         """The newest time ever saved, seconds UTC; 0 if none can be read."""
         try:
-            return float((self._folder / "clock").read_text(encoding="ascii"))
+            kept = float((self._folder / "clock").read_text(encoding="ascii"))
         except (OSError, ValueError):
             return 0.0
+        return kept if math.isfinite(kept) else 0.0
 
     def save_time(self, utc: float) -> None:
         self._make_folder()

@@ -96,3 +96,9 @@ def test_a_press_is_acted_on_before_anything_heavy_is_imported(home: World) -> N
     assert home.device is not None
     events = [line["event"] for line in home.device.lines]
     assert events.index("armed") < events.index("signaling-up") < events.index("ready")
+
+
+def test_a_button_without_hardware_is_refused_and_the_connection_goes_on(home: World) -> None:
+    with pytest.raises(RuntimeError, match="no-such"):
+        home.control.ask(do="edge", button="no-such", pressed=True)
+    assert home.control.ask(do="status")["device"] == "home/front-door"
