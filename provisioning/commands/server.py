@@ -39,8 +39,8 @@ def server() -> None:
 def server_renew(operator: Operator, hosts: tuple[str, ...], page_url: str | None) -> None:
     """A new key and certificate for the server; `server files` brings them there."""
     passphrase = operator.passphrase()
-    authority = operator.folder.authority(passphrase)
     with operator.folder.change():
+        authority = operator.folder.authority(passphrase)
         certificate = renew_server(operator.folder, authority, hosts, passphrase, operator.now, page_url)
     say(f"good until {certificate.not_valid_after_utc:%Y-%m-%d}; `server files | ssh SERVER …` brings it there")
 
@@ -101,8 +101,8 @@ def roster_key() -> None:
 def roster_key_introduce(operator: Operator) -> None:
     """Make a new roster key, introduced by the old one; `publish` tells everyone."""
     passphrase = operator.passphrase()
-    keys = operator.folder.keys(passphrase)
     with operator.folder.change():
+        keys = operator.folder.keys(passphrase)
         introduce_roster_key(operator.folder, keys, passphrase, operator.now)
     changed(sorted(operator.folder.rosters()))
 
@@ -118,7 +118,7 @@ def roster_key_replace(operator: Operator) -> None:
 
 @click.command("publish")
 @click.option("--offline", type=click.Path(file_okay=False, path_type=Path), help="Write them into this folder.")
-@click.option("--wait", "wait_s", type=click.FloatRange(0, 600), default=10.0, show_default=True,
+@click.option("--wait", "wait_s", type=click.FloatRange(0, 600), default=20.0, show_default=True,
               help="Seconds to wait for the devices' confirmations.")  # fmt: skip
 @click.option("--restored", is_flag=True, help="After an older backup: number the rosters above what is held.")
 @command
@@ -127,9 +127,12 @@ def publish_(operator: Operator, offline: Path | None, wait_s: float, restored: 
 
     Exit code 0: all have; 4: the server has them, but a device has not confirmed.
     """
-    keys = operator.keys()
-    held = asyncio.run(serials_held(operator.folder, keys.authority, operator.now)) if restored else {}
+    passphrase = operator.passphrase()
+    held: dict[str, int] = {}
+    if restored:
+        held = asyncio.run(serials_held(operator.folder, operator.folder.authority(passphrase), operator.now))
     with operator.folder.change():
+        keys = operator.folder.keys(passphrase)
         for device, signed in operator.folder.rosters().items():
             left = (signed.roster.expires - operator.now.timestamp()) / 86400
             behind = held.get(device, 0) >= signed.roster.serial

@@ -36,7 +36,7 @@ SECOND_EVENING = f"""
 doorward-provision device enroll door --device {DEVICE}
 doorward-provision button set {DEVICE} flat-1 --label 'Flat 1'
 doorward-provision door set {DEVICE} main --label 'Street door'
-doorward-provision publish || test $? = 4
+doorward-provision publish --wait 0 || test $? = 4
 """
 
 
