@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
@@ -17,6 +18,16 @@ from protocol.roster import Roster
 from provisioning.authority import issue_device, pem
 from provisioning.folder import Keys, SiteFolder
 from provisioning.rosters import first_roster, reissued, with_fingerprints
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for a request that is none, or of a kind that it does not know."""
 
 REQUEST_LIMIT = 16 * 1024
 """Bytes of a certificate signing request."""
@@ -34,7 +45,7 @@ def requested_key(request: bytes, device: str) -> PublicKey:
         key, proved = csr.public_key(), csr.is_signature_valid
         names = [(name.oid, name.value) for name in csr.subject]
         more = len(csr.extensions) + len(csr.attributes)
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise ConfigError(
             "request: not a certificate signing request; make it with `doorward-device keygen`"
         ) from error

@@ -69,6 +69,12 @@ CHANGE = ".change.json"
 ARCHIVE_LIMIT = 16 * 1024 * 1024
 """Bytes of a change or a backup."""
 
+FILES = ("site.json", "ca.pem", "ca-key.jwe", "roster-key.jwe", "server.pem", "server-key.jwe", "successions.jws")
+PARTS = {"devices": ".pem", "rosters": ".jws"}
+
+BEGUN = {".lock", f".{CHANGE}.new", *PARTS}
+"""What is there of a site that was not made: its making was interrupted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -84,6 +90,7 @@ class SiteFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pending: dict[str, str | None] = {}
+        self._changing = False
 
     @contextlib.contextmanager
     def change(self) -> Iterator[None]:
@@ -93,23 +100,22 @@ class SiteFolder:
         """
         if not self.path.is_dir():
             raise ConfigError(f"{self.path}: there is no site; name its folder with --site")
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with self._alone(fcntl.LOCK_NB):
             self._finish()
-            self._pending = {}
-            yield
-            self._commit(self._pending)
-        except BlockingIOError as error:
-            raise ConfigError(f"{self.path}: another doorward-provision is at work there; wait for it") from error
-        finally:
-            self._pending = {}
-            os.close(handle)
+            self._changing = True
+            try:
+                yield
+                self._commit(self._pending)
+            finally:
+                self._pending, self._changing = {}, False
 
     # What is public
 
     def record(self) -> Record:
-        return _parsed(self._read("site.json"), Record, self.path / "site.json")
+        try:
+            return decode(self._read("site.json"), Record)
+        except PeerError as error:
+            raise ConfigError(f"{self.path}/site.json: {error}; restore it from the site's backup") from error
 
     def write_record(self, record: Record) -> None:
         self._write("site.json", encode(record))
@@ -200,23 +206,25 @@ class SiteFolder:
 
     def make(self) -> None:
         """The folders of a new site; ConfigError if something is there already."""
-        if self.path.exists() and any(self.path.iterdir()):
+        begun = self.path.exists() and not any(self.path.glob("*/*"))
+        if self.path.exists() and not (begun and {path.name for path in self.path.iterdir()} <= BEGUN):
             raise ConfigError(f"{self.path}: is not empty; choose another folder")
-        for part in ("devices", "rosters"):
-            (self.path / part).mkdir(mode=0o700, parents=True)
+        for part in PARTS:
+            (self.path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
     def everything(self) -> dict[str, str]:
-        """Every file of the site by its name, as a backup holds it."""
-        paths = sorted(path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
-        return {str(path.relative_to(self.path)): path.read_text(encoding="utf-8") for path in paths}
+        """Every file of the site by its name, as a backup holds it; not what else was laid there, backups included."""
+        names = [name for name in FILES if self._exists(name)]
+        names += [f"{part}/{stem}{suffix}" for part, suffix in PARTS.items() for stem in self._stems(part, suffix)]
+        return {name: self._read(name) for name in names}
 
     def write_everything(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
             self._write(name, text)
 
     def _read(self, name: str) -> str:
-        self._finish()
+        self._settle()
         path = self.path / name
         pending = self._pending.get(name)
         if pending is not None:
@@ -231,11 +239,13 @@ class SiteFolder:
             raise ConfigError(f"{path}: is not text; restore it from the site's backup") from error
 
     def _exists(self, name: str) -> bool:
+        self._settle()
         if name in self._pending:
             return self._pending[name] is not None
         return (self.path / name).exists()
 
     def _stems(self, part: str, suffix: str) -> list[str]:
+        self._settle()
         names = {f"{part}/{path.name}" for path in (self.path / part).glob(f"*{suffix}")} | set(self._pending)
         here = (Path(name) for name in names if name.startswith(f"{part}/") and self._exists(name))
         return sorted(path.stem for path in here)
@@ -250,6 +260,24 @@ class SiteFolder:
             return
         write_file(self.path / CHANGE, encode(dict(files)), secret=True)
         self._finish()
+
+    @contextlib.contextmanager
+    def _alone(self, mode: int = 0) -> Iterator[None]:
+        """Nobody else changes the site meanwhile; with `LOCK_NB` ConfigError, otherwise a wait, if somebody does."""
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | mode)
+            yield
+        except BlockingIOError as error:
+            raise ConfigError(f"{self.path}: another doorward-provision is at work there; wait for it") from error
+        finally:
+            os.close(handle)
+
+    def _settle(self) -> None:
+        """Before anything is read: what was interrupted is finished; what is being written is waited for."""
+        if not self._changing and (self.path / CHANGE).exists():
+            with self._alone():
+                self._finish()
 
     def _finish(self) -> None:
         journal = self.path / CHANGE
@@ -268,10 +296,3 @@ class SiteFolder:
 def host_port(host: str, port: int) -> str:
     """As in a URL: an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _parsed(text: str, kind: type[Record], path: Path) -> Record:
-    try:
-        return decode(text, kind)
-    except PeerError as error:
-        raise ConfigError(f"{path}: {error}; restore it from the site's backup") from error

@@ -15,7 +15,7 @@ from protocol.keys import PublicJwk, new_key, public_jwk
 from protocol.roster_key import RosterKey, sign_roster_key
 from provisioning.authority import Authority, issue_server, new_authority
 from provisioning.files import write_file
-from provisioning.folder import ARCHIVE_LIMIT, Keys, Record, SiteFolder
+from provisioning.folder import ARCHIVE_LIMIT, FILES, PARTS, Keys, Record, SiteFolder
 from provisioning.rosters import reissued
 from provisioning.seal import seal, unseal
 
@@ -104,11 +104,17 @@ def retire_ca(folder: SiteFolder) -> None:
     if len(trusted) == 1:
         raise DoorwardError("there is one CA only; `ca introduce` makes the next")
     new = trusted[-1]
-    depending = [device for device in folder.devices() if not issued_by(folder.certificates(device)[-1], new)]
-    if depending:
-        raise DoorwardError(f"the first CA still vouches for {', '.join(depending)}; `device renew` them")
     if not issued_by(folder.server_certificate(), new):
         raise DoorwardError("the first CA still vouches for the server; `server renew` it")
+    depending = [
+        device
+        for device in folder.devices()
+        if not all(issued_by(certificate, new) for certificate in folder.certificates(device))
+    ]
+    if depending:
+        raise DoorwardError(
+            f"the first CA still vouches for {', '.join(depending)}; `device renew` and `device settle` them"
+        )
     folder.write_authorities([new])
 
 
@@ -163,17 +169,23 @@ def import_site(path: Path, sealed: str, passphrase: str, where: str) -> SiteFol
     except PeerError as error:
         raise ConfigError(f"{where}: not a site's backup: {error}") from error
     for name in files:
-        parts = Path(name).parts
-        if Path(name).is_absolute() or ".." in parts or len(parts) > 2:
+        if not _belongs(name):
             raise ConfigError(f"{where}: not a site's backup: {name!r} has no place in one")
     folder = SiteFolder(path)
     folder.make()
     with folder.change():
         folder.write_everything(files)
-    folder.keys(passphrase)
+        folder.keys(passphrase)
     return folder
 
 
 def write_export(path: Path, sealed: str) -> None:
     """Whole or not at all; readable by its owner alone, though it is sealed."""
     write_file(path, sealed + "\n", secret=True)
+
+
+def _belongs(name: str) -> bool:
+    """Whether a file of this name has its place in a site's folder."""
+    part, _, file = name.rpartition("/")
+    suffix = PARTS.get(part)
+    return name in FILES if suffix is None else file.endswith(suffix) and is_id(file.removesuffix(suffix))

@@ -143,13 +143,14 @@ def _confirms(jws: str, signed: SignedRoster, certificate: x509.Certificate) -> 
 async def _ask(connection: ClientConnection, text: str, kind: type, judge: _Judge) -> ToOperator:
     await asyncio.sleep(PACE_S)
     await connection.send(text)
-    while True:
-        message = parse_to_operator(await asyncio.wait_for(connection.recv(), ANSWER_S))
-        if isinstance(message, ErrorMessage):
-            raise DoorwardError(f"the server refused: {message.message} ({message.code})")
-        if isinstance(message, kind):
-            return message
-        judge.take(message)
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            message = parse_to_operator(await connection.recv())
+            if isinstance(message, ErrorMessage):
+                raise DoorwardError(f"the server refused: {message.message} ({message.code})")
+            if isinstance(message, kind):
+                return message
+            judge.take(message)
 
 
 def _claimed(accepted: str | None) -> int:

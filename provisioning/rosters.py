@@ -55,7 +55,7 @@ def with_button(roster: Roster, button: str, label: str | None, rings: Sequence[
     old = roster.buttons.get(button, Button(button, []))
     for name in rings or ():
         _answerer(roster, name)
-    new = Button(label or old.label, list(rings) if rings is not None else old.rings)
+    new = Button(label or old.label, list(dict.fromkeys(rings)) if rings is not None else old.rings)
     return replace(roster, buttons={**roster.buttons, button: new})
 
 

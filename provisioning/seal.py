@@ -46,16 +46,17 @@ def read_passphrase(descriptor: int | None, ask: Callable[[], str], name: str = 
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     credential = Path(folder, name) if folder else None
-    if descriptor is not None:
-        try:
+    source = f"--passphrase-fd {descriptor}" if descriptor is not None else str(credential)
+    try:
+        if descriptor is not None:
             with os.fdopen(descriptor, encoding="utf-8", closefd=False) as stream:
                 passphrase = stream.readline().rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DoorwardError(f"--passphrase-fd {descriptor}: cannot be read: {error}") from error
-    elif credential is not None and credential.exists():
-        passphrase = credential.read_text(encoding="utf-8").rstrip("\n")
-    else:
-        passphrase = ask()
+        elif credential is not None and credential.exists():
+            passphrase = credential.read_text(encoding="utf-8").rstrip("\n")
+        else:
+            passphrase = ask()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DoorwardError(f"{source}: cannot be read: {error}") from error
     if len(passphrase) < SHORTEST:
         raise DoorwardError(f"passphrase: {len(passphrase)} characters; at least {SHORTEST} are needed")
     return passphrase

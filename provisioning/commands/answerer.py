@@ -43,15 +43,15 @@ def answerer_invite(
     with operator.change() as keys:
         invited = invite(operator.folder, keys, name, label, devices, buttons, rights(may) or [], operator.now)
     code = segno.make(invited.link, error="l", micro=False)
-    if svg is not None:
-        drawing = io.BytesIO()
-        code.save(drawing, kind="svg", scale=4, xmldecl=True)
-        write_file(svg, drawing.getvalue().decode(), secret=True)
     click.echo(invited.link)
     if sys.stdout.isatty():
         code.terminal(compact=True)
     say(f"key {invited.key}: hand the link over by a way that nobody else reads; it is not kept here")
     changed(list(devices))
+    if svg is not None:  # last, since the link is the only one
+        drawing = io.BytesIO()
+        code.save(drawing, kind="svg", scale=4, xmldecl=True)
+        write_file(svg, drawing.getvalue().decode(), secret=True)
 
 
 @answerer.command("grant")

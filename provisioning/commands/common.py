@@ -1,5 +1,6 @@
 """What the commands share: the site's folder, the passphrase, the clock, and errors as one line."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +12,17 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import click
 
-from protocol.errors import DoorwardError
+from protocol.errors import DoorwardError, one_line
 from provisioning.folder import Keys, SiteFolder
 from provisioning.seal import read_passphrase
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+DESCRIPTOR = click.IntRange(0, 2**31 - 1)
+
+LONGEST = 2000
+"""Characters of an error: a server or a device may have had a hand in it."""
 
 MAY = click.Choice(["talk", "open", "view"])
 
@@ -36,15 +42,12 @@ class Operator:
         """Asked for once; twice where it is to be set."""
         return read_passphrase(self.descriptor, lambda: prompt(new=new))
 
-    def keys(self) -> Keys:
-        return self.folder.keys(self.passphrase())
-
     @contextmanager
     def change(self) -> Iterator[Keys]:
         """The site's keys, and a change of its folder that takes effect whole at the end."""
-        keys = self.keys()
+        passphrase = self.passphrase()
         with self.folder.change():
-            yield keys
+            yield self.folder.keys(passphrase)  # not before: another command may just have changed them
 
 
 def prompt(*, new: bool) -> str:
@@ -67,13 +70,18 @@ def command(act: Callable[Concatenate[Operator, P], R]) -> Callable[P, R]:
         envvar="DOORWARD_SITE",
         help="The site's folder.",
     )
-    @click.option("--passphrase-fd", type=int, help="Read the passphrase from this file descriptor.")
+    @click.option("--passphrase-fd", type=DESCRIPTOR, help="Read the passphrase from this file descriptor.")
     def wrapped(site_folder: Path, passphrase_fd: int | None, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return act(Operator(SiteFolder(site_folder), passphrase_fd), *args, **kwargs)
         except DoorwardError as error:
-            click.echo(f"doorward-provision: {error}", err=True)
+            say(f"doorward-provision: {one_line(str(error), LONGEST)}")
             sys.exit(error.exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read our output has left
+            say(f"doorward-provision: {one_line(str(error), LONGEST)}")
+            sys.exit(1)
 
     return cast("Callable[P, R]", update_wrapper(wrapped, act))
 

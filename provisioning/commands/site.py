@@ -7,7 +7,7 @@ import click
 
 from protocol.codec import encode
 from protocol.errors import ConfigError
-from provisioning.commands.common import Operator, command, say
+from provisioning.commands.common import DESCRIPTOR, Operator, command, say
 from provisioning.house import change_passphrase, export_site, import_site, init_site, write_export
 from provisioning.overview import as_text, expiries, overview
 from provisioning.seal import NEW_CREDENTIAL, read_passphrase
@@ -89,7 +89,7 @@ def import_(operator: Operator, file: Path) -> None:
 
 
 @site.command()
-@click.option("--new-passphrase-fd", type=int, help="Read the new passphrase from this file descriptor.")
+@click.option("--new-passphrase-fd", type=DESCRIPTOR, help="Read the new passphrase from this file descriptor.")
 @command
 def passphrase(operator: Operator, new_passphrase_fd: int | None) -> None:
     """Seal the site's keys with another passphrase."""
