@@ -50,11 +50,11 @@ class Operator:
             yield self.folder.keys(passphrase)  # not before: another command may just have changed them
 
 
-def prompt(*, new: bool) -> str:
+def prompt(*, new: bool, what: str = "Passphrase", option: str = "--passphrase-fd") -> str:
     """Ask at the terminal, unseen; DoorwardError where there is none."""
     if not sys.stdin.isatty() and not sys.stderr.isatty():
-        raise DoorwardError("no terminal to ask for the passphrase at; give it with --passphrase-fd")
-    passphrase: str = click.prompt("Passphrase of the site", hide_input=True, confirmation_prompt=new, err=True)
+        raise DoorwardError(f"no terminal to ask for the passphrase at; give it with {option}")
+    passphrase: str = click.prompt(f"{what} of the site", hide_input=True, confirmation_prompt=new, err=True)
     return passphrase
 
 

@@ -7,7 +7,7 @@ import click
 
 from protocol.codec import encode
 from protocol.errors import ConfigError
-from provisioning.commands.common import DESCRIPTOR, Operator, command, say
+from provisioning.commands.common import DESCRIPTOR, Operator, command, prompt, say
 from provisioning.house import change_passphrase, export_site, import_site, init_site, write_export
 from provisioning.overview import as_text, expiries, overview
 from provisioning.seal import NEW_CREDENTIAL, read_passphrase
@@ -114,6 +114,4 @@ def needs_renewal(operator: Operator) -> None:
 
 
 def _another() -> str:
-    say("The new one:")
-    typed: str = click.prompt("Passphrase of the site", hide_input=True, confirmation_prompt=True, err=True)
-    return typed
+    return prompt(new=True, what="New passphrase", option="--new-passphrase-fd")
