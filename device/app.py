@@ -30,13 +30,12 @@ from device.dates import Dates
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, load_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
+from device.rosters import load_rosters
 from device.support import Support
 from device.wiring import build_panel, build_peers, build_sound, build_video
 from protocol.codec import encode
-from protocol.errors import DoorwardError, PeerError
+from protocol.errors import DoorwardError
 from protocol.ids import new_token
-from protocol.proof import Accepted, sign_accepted
-from protocol.roster import SignedRoster
 
 INBOX = 4096
 """Events waiting; more means that the loop is stuck, and the newest are dropped and counted."""
@@ -91,7 +90,7 @@ class Daemon:
         self._authority = Authority(
             identity.site, identity.device, identity.roster_key, identity.fingerprint, self._clock.now
         )
-        self._load_rosters()
+        load_rosters(self._store, identity, self._authority, self._clock)
         self._dates = Dates(identity.certificate, self._clock, self._post)
         self._station = Station(
             self._authority,
@@ -102,7 +101,7 @@ class Daemon:
                 doors={name: door.open_s for name, door in config.door.items()},
             ),
             LinkRules(config.links.limit, config.links.standing),
-            self._sign_accepted,
+            identity.confirm,
             new_token,
             random.random,
         )
@@ -292,36 +291,6 @@ class Daemon:
             self._post(HardwareBack(what))
 
     # Surroundings
-
-    def _load_rosters(self) -> None:
-        """The newest of what was kept and what the bundle brought."""
-        try:
-            *successions, kept = self._store.load_roster() or [""]
-        except OSError as error:
-            log.warning("roster-unreadable", why=str(error))
-            successions, kept = [], ""
-        for jws in successions:
-            try:
-                self._authority.follow(jws)
-            except PeerError as error:  # the bundle may be newer than they are
-                log.info("roster-key-passed-over", why=str(error))
-        for jws in filter(None, (kept, self._identity.roster)):
-            try:
-                signed = self._authority.accept(jws)
-            except PeerError as error:
-                log.warning("roster-refused", why=str(error))
-                continue
-            if signed is not None:
-                self._clock.raise_to(signed.roster.issued)
-
-    def _sign_accepted(self, signed: SignedRoster) -> str:
-        accepted = Accepted(
-            site=self._identity.site,
-            device=self._identity.device,
-            serial=signed.roster.serial,
-            sha256=signed.digest,
-        )
-        return sign_accepted(accepted, self._identity.key)
 
     async def _watch_dates(self) -> None:
         """Judge the dates every minute; keep the time every hour."""

@@ -12,7 +12,8 @@ from protocol.certificates import check_authority, device_identity, fingerprint,
 from protocol.codec import decode
 from protocol.errors import ConfigError, PeerError
 from protocol.keys import Jwk, PrivateKey, load_private_key, public_jwk
-from protocol.roster import verify_roster
+from protocol.proof import Accepted, sign_accepted
+from protocol.roster import SignedRoster, verify_roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class DeviceIdentity:
     signaling: str
     key_path: Path
     certificate_pem: str
+
+    def confirm(self, signed: SignedRoster) -> str:
+        """This device's word that it holds the roster, which the operator believes (section 8, rule 12)."""
+        accepted = Accepted(site=self.site, device=self.device, serial=signed.roster.serial, sha256=signed.digest)
+        return sign_accepted(accepted, self.key)
 
 
 KEY, NEXT_KEY, BUNDLE = "key.pem", "next-key.pem", "bundle.json"

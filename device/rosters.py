@@ -1,13 +1,16 @@
-"""A roster that came by another way than the server: over ssh, or on a USB stick. The running daemon judges it."""
+"""Rosters besides the server: what the card kept and the bundle brought, and what comes over ssh or on a USB stick."""
 
 import asyncio
 import hashlib
 from pathlib import Path
 
+import structlog
+
 from device.adapters.control import ask
-from device.adapters.store import FileStore
+from device.adapters.store import Clock, FileStore
 from device.config import Config
-from device.identity import load_identity
+from device.core.authority import Authority
+from device.identity import DeviceIdentity, load_identity
 from protocol.errors import ConfigError, DoorwardError, PeerError
 from protocol.ids import b64url
 from protocol.jws import payload_of
@@ -18,6 +21,8 @@ ROSTER_LIMIT = (LONGEST_CHAIN + 1) * 12 * 1024
 """Characters of a roster file: successions of the roster key, and the roster last, a line each."""
 
 TAKEN_S = 5.0
+
+log = structlog.get_logger()
 
 
 def successors(config: Config) -> list[Jwk]:
@@ -33,6 +38,28 @@ def successors(config: Config) -> list[Jwk]:
         pinned, taken = follow_all([document], pinned, identity.site)
         found += [pinned.jwk] if taken else []
     return found
+
+
+def load_rosters(store: FileStore, identity: DeviceIdentity, authority: Authority, clock: Clock) -> None:
+    """Give `authority` the newest of what was kept and what the bundle brought; what does not hold is logged."""
+    try:
+        *documents, kept = store.load_roster() or [""]
+    except OSError as error:
+        log.warning("roster-unreadable", why=str(error))
+        documents, kept = [], ""
+    for jws in documents:
+        try:
+            authority.follow(jws)
+        except PeerError as error:  # the bundle may be newer than they are
+            log.info("roster-key-passed-over", why=str(error))
+    for jws in filter(None, (kept, identity.roster)):
+        try:
+            signed = authority.accept(jws)
+        except PeerError as error:
+            log.warning("roster-refused", why=str(error))
+            continue
+        if signed is not None:
+            clock.raise_to(signed.roster.issued)
 
 
 async def give_roster(control_socket: Path, text: str) -> int:
