@@ -28,6 +28,15 @@ SDP = "tests/unit/test_sdp.py"
 HUB = "tests/unit/test_signaling_hub.py"
 STORE = "tests/unit/test_signaling_store.py"
 STATIC = "tests/unit/test_static_page.py"
+FOLDER, EDITED, REQUESTS = (
+    "tests/unit/test_site_folder.py",
+    "tests/unit/test_rosters_edited.py",
+    "tests/unit/test_requests.py",
+)
+TOOL, BACKUPS = "tests/integration/test_operator_tool.py", "tests/integration/test_operator_backups.py"
+PUBLISHES, ENROL = "tests/integration/test_operator_publishes.py", "tests/integration/test_enrolment.py"
+BUNDLE, FILES = "tests/unit/test_tampering_bundle.py", "tests/unit/test_config_files.py"
+BELIEVES = "tests/unit/test_what_a_device_believes.py"
 
 WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
 CONTROL = "device/core/control.py"
@@ -35,6 +44,11 @@ CERTIFICATES, AUTHORITY, LINKS_CODE = "protocol/certificates.py", "device/core/a
 JWS, ROSTER, SDP_CODE, HUB_CODE = "protocol/jws.py", "protocol/roster.py", "protocol/sdp.py", "signaling/core/hub.py"
 GATE, STORE_CODE, ROSTER_KEY = "signaling/adapters/gate.py", "signaling/adapters/store.py", "protocol/roster_key.py"
 STATIC_CODE = "signaling/adapters/static_page.py"
+FOLDER_CODE, HOUSE, SIGN, SEAL = ("provisioning/folder.py", "provisioning/house.py", "provisioning/devices.py",
+                                  "provisioning/seal.py")  # fmt: skip
+PUBLISH, ISSUE, EDIT, COMMAND = ("provisioning/publish.py", "provisioning/authority.py", "provisioning/rosters.py",
+                                 "provisioning/commands")  # fmt: skip
+ENROL_CODE, IDENTITY, FIRST_BOOT = "device/enrol.py", "device/identity.py", "device/first_boot.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,13 @@ def _hello(member: str) -> Mutation:
     check = "if theirs != (ours.link, ours.site, ours.device, ours.answerer):"
     weak = f"if any(getattr(message, name) != getattr(ours, name) for name in {rest}):"
     return _m(f"hello: {member}", CONTROL, check, weak, LINKS)
+
+
+def _confirmed(member: str) -> Mutation:
+    check = "return claimed == (roster.site, roster.device, roster.serial, signed.digest)"
+    kept = {"site": "roster.site", "device": "roster.device", "serial": "roster.serial", "sha256": "signed.digest"}
+    ours = ", ".join(f"accepted.{name}" if name == member else value for name, value in kept.items())
+    return _m(f"publish: confirmed {member}", PUBLISH, check, f"return claimed == ({ours})", PUBLISHES)
 
 
 MUTATIONS = (
@@ -246,6 +267,146 @@ MUTATIONS = (
        "if False:", SDP),
     _m("sdp: one bundle", SDP_CODE, 'if session.values("group") != ["BUNDLE " + " ".join(mids)]:', "if False:", SDP),
     _m("sdp: setup", SDP_CODE, "if values != [expected]:", "if False:", SDP),
+    # The operator's folder
+    _m("folder: a change is one file first", FOLDER_CODE,
+       "        write_file(self.path / CHANGE, encode(dict(files)), secret=True)\n        self._finish()\n",
+       "        for name, text in files.items():\n            write_file(self.path / name, text or '', secret=True)\n",
+       FOLDER),
+    _m("folder: nothing of a change that failed", FOLDER_CODE,
+       "            try:\n                yield\n                self._commit(self._pending)\n            finally:\n",
+       "            try:\n                yield\n            finally:\n                self._commit(self._pending)\n",
+       FOLDER),
+    _m("folder: one at a time", FOLDER_CODE, "fcntl.flock(handle, fcntl.LOCK_EX | mode)", "pass", FOLDER),
+    _m("folder: reading waits", FOLDER_CODE, "            with self._alone():\n                self._finish()",
+       "            self._finish()", FOLDER),
+    _m("folder: an interruption is finished", FOLDER_CODE, "if not self._changing and (self.path / CHANGE).exists():",
+       "if False:", FOLDER),
+    _m("folder: files for their owner", FOLDER_CODE, "write_file(self.path / name, text, secret=True)",
+       "write_file(self.path / name, text)", FOLDER),
+    _m("folder: parts for their owner", FOLDER_CODE, "mkdir(mode=0o700, ", "mkdir(", FOLDER),
+    _m("folder: for its owner", FOLDER_CODE, "self.path.chmod(0o700)", "pass", FOLDER),
+    _m("folder: only into an empty one", FOLDER_CODE, "{path.name for path in self.path.iterdir()} <= BEGUN", "True",
+       BACKUPS),
+    _m("folder: an interrupted making is taken up", FOLDER_CODE, "iterdir()} <= BEGUN", "iterdir()} <= set()", FOLDER),
+    _m("folder: the CA's own key", FOLDER_CODE, "if key.public_key() != certificate.public_key():", "if False:",
+       FOLDER),
+    _m("folder: the roster key that is published", FOLDER_CODE,
+       "if public_jwk(key) != self.record().roster_key.as_dict():", "if False:", FOLDER),
+    _m("folder: keys are opened under the lock", f"{COMMAND}/common.py",
+       "        with self.folder.change():\n            yield self.folder.keys(passphrase)",
+       "        keys = self.folder.keys(passphrase)\n        with self.folder.change():\n            yield keys",
+       FOLDER),
+    _m("seal: what it costs to guess", SEAL, "ITERATIONS = 250_000", "ITERATIONS = 10_000", FOLDER),
+    _m("passphrase: long enough", SEAL, "if len(passphrase) < SHORTEST:", "if False:", TOOL),
+    _m("backup: files in their places", HOUSE, "if not _belongs(name):", "if False:", BACKUPS),
+    _m("backup: all of it or nothing", HOUSE,
+       "        folder.write_everything(files)\n        folder.keys(passphrase)\n",
+       "        folder.write_everything(files)\n    folder.keys(passphrase)\n", BACKUPS),
+    _m("backup: the folder's own passphrase", HOUSE, "    folder.keys(passphrase)\n    return seal(",
+       "    return seal(", BACKUPS),
+    _m("backup: no backups in it", FOLDER_CODE, "        return {name: self._read(name) for name in names}",
+       "        names += [path.name for path in self.path.glob('*.jwe') if path.name not in FILES]\n"
+       "        return {name: self._read(name) for name in names}", BACKUPS),
+    # What the operator signs
+    _m("request: P-256", SIGN, "if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, "
+       "ec.SECP256R1):", "if False:", REQUESTS),
+    _m("request: signed by its key", SIGN, "if not proved:", "if False:", REQUESTS),
+    _m("request: nothing but a name", SIGN, "if more:", "if False:", REQUESTS),
+    _m("request: no extensions", SIGN, "more = len(csr.extensions) + len(csr.attributes)", "more = 0", REQUESTS),
+    _m("request: that name alone", SIGN, "if names != [(NameOID.COMMON_NAME, device)]:",
+       "if (NameOID.COMMON_NAME, device) not in names:", REQUESTS),
+    _m("request: that kind of name", SIGN, "if names != [(NameOID.COMMON_NAME, device)]:",
+       "if [text for _, text in names] != [device]:", REQUESTS),
+    _m("request: that name", SIGN, "if names != [(NameOID.COMMON_NAME, device)]:", "if len(names) != 1:", REQUESTS),
+    _m("request: size", SIGN, "if len(request) > REQUEST_LIMIT:", "if False:", REQUESTS),
+    _m("sign: not a device that is there", SIGN, "if device in folder.devices():", "if False:", REQUESTS),
+    _m("sign: an id", SIGN, "if not is_id(device):", "if False:", REQUESTS),
+    _m("issue: within the CA's names", ISSUE, "if not _may_sign(authority.certificate, name):", "if False:", TOOL),
+    _m("issue: names below, not beside", ISSUE, 'host.endswith(f".{above}")', "host.endswith(above)", TOOL,
+       "tests/integration/test_certificates_openssl.py"),
+    _m("roster: nothing is signed that nobody accepts", ROSTER, "    _check(decode(payload, Roster))\n", "", EDITED),
+    _m("roster: not longer than a document", ROSTER, "if len(signed) > jose.LIMIT:", "if False:", EDITED),
+    _m("roster: one more each time", EDIT, "serial = max(roster.serial, above) + 1",
+       "serial = max(roster.serial, above)", EDITED),
+    _m("roster: removed from buttons", EDIT, "[other for other in what.rings if other != name]", "what.rings",
+       EDITED),
+    _m("roster: removed with all keys", EDIT, "if key is not None:\n        keys =", "if True:\n        keys =",
+       EDITED),
+    _m("roster: a known person keeps rights", EDIT, "if may and set(may) != set(known.may):", "if False:", EDITED),
+    _m("ca retire: not while the server needs it", HOUSE, "if not issued_by(folder.server_certificate(), new):",
+       "if False:", TOOL),
+    _m("ca retire: not while a device needs it", HOUSE, "    if depending:\n", "    if False:\n", TOOL),
+    _m("ca retire: not while a renewal is under way", HOUSE,
+       "if not all(issued_by(certificate, new) for certificate in folder.certificates(device))",
+       "if not issued_by(folder.certificates(device)[-1], new)", TOOL),
+    # What leaves the operator's machine
+    _m("server files: not to a terminal", f"{COMMAND}/server.py", "if sys.stdout.isatty():", "if False:", TOOL),
+    _m("server files: key for its owner", "provisioning/server_files.py",
+       '0o600 if name == "server-key.pem" else 0o644', "0o644", TOOL),
+    _m("invite: not drawn into the folder", f"{COMMAND}/answerer.py", "if svg is not None and svg.resolve()",
+       "if svg is not None and svg", TOOL),
+    _m("invite: drawn for its owner", f"{COMMAND}/answerer.py", "write_file(svg, drawing.getvalue().decode(), "
+       "secret=True)", "write_file(svg, drawing.getvalue().decode())", TOOL),
+    _m("operator: what others say is one line", f"{COMMAND}/common.py",
+       'say(f"doorward-provision: {one_line(str(error), LONGEST)}")\n            sys.exit(error.exit_code)',
+       'say(f"doorward-provision: {error}")\n            sys.exit(error.exit_code)', PUBLISHES),
+    _m("publish: confirmed by its own key", PUBLISH,
+       "verify_accepted(jws, public_jwk(certificate.public_key()))  # type: ignore[arg-type] # P-256: we signed it",
+       "decode(payload_of(jws), Accepted)", PUBLISHES),
+    _m("publish: confirmed by who stands there", PUBLISH, "if fingerprint(certificate) not in roster.fingerprints:",
+       "if False:", PUBLISHES),
+    *[_confirmed(member) for member in ("site", "device", "serial", "sha256")],
+    _m("publish: exit code", f"{COMMAND}/server.py",
+       "if any(not report.confirmed for report in reports if report.device in present):", "if False:", PUBLISHES),
+    _m("publish: chain and dates", PUBLISH, "context.hostname_checks_common_name = False",
+       "context.check_hostname = False\n    context.verify_mode = ssl.CERT_NONE", PUBLISHES),
+    _m("publish: host name", PUBLISH, "context.hostname_checks_common_name = False",
+       "context.hostname_checks_common_name = False\n    context.check_hostname = False", PUBLISHES),
+    _m("publish: server certificate's contents", PUBLISH, "            _check_server(connection)\n", "", PUBLISHES),
+    _m("publish: serials end somewhere", f"{COMMAND}/server.py",
+       "min(held.get(device, 0), signed.roster.serial + MOST_BEHIND)", "held.get(device, 0)", PUBLISHES),
+    # What a device takes up
+    _m("install: pinned CAs alone", ENROL_CODE, "if fingerprint(ca) not in trusted:", "if False:", ENROL),
+    _m("install: the same device", ENROL_CODE,
+       "if installed and (bundle.site, bundle.device) != (installed.site, installed.device):", "if False:", BELIEVES),
+    _m("install: the roster key that is believed", ENROL_CODE,
+       "if believed is not None and bundle.roster_key.as_dict() not in believed:", "if False:", ENROL),
+    _m("install: one rename", ENROL_CODE,
+       "    write_atomically(folder / BUNDLE, bundle_json)\n    if key_name == NEXT_KEY:\n"
+       "        (folder / NEXT_KEY).replace(folder / KEY)\n",
+       "    if key_name == NEXT_KEY:\n        (folder / NEXT_KEY).replace(folder / KEY)\n"
+       "    write_atomically(folder / BUNDLE, bundle_json)\n", ENROL),
+    _m("keygen: the same device", ENROL_CODE, "if installed and name != installed.device:", "if False:", ENROL),
+    _m("keygen: never replaces a key", ENROL_CODE, "    if path.exists():\n        return read_key(path)\n", "", ENROL),
+    _m("key: for its owner alone", IDENTITY, "if mode & 0o077:", "if False:", FILES, ENROL),
+    _m("bundle: one certificate", IDENTITY, "    if more:\n", "    if False:\n", FILES, BUNDLE, ENROL),
+    _m("bundle: its certificate's name", IDENTITY,
+       "if (identity.site, identity.device) != (bundle.site, bundle.device):", "if False:", FILES, BUNDLE, ENROL),
+    _m("bundle: this device's key", IDENTITY, "    if not owners:\n",
+       "    owners = owners or list(keys)\n    if False:\n", FILES, BUNDLE, ENROL),
+    _m("bundle: real CAs", IDENTITY, "        check_authority(ca)\n", "        pass\n", FILES, BUNDLE, ENROL),
+    _m("bundle: issued by its CA", IDENTITY, "if not any(issued_by(certificate, ca) for ca in authorities):",
+       "if False:", FILES, BUNDLE, ENROL),
+    _m("bundle: on its roster", IDENTITY, "if fingerprint(certificate) not in signed.roster.fingerprints:", "if False:",
+       BELIEVES),
+    _m("bundle: roster key is the operator's", IDENTITY,
+       "if bundle.roster_key.as_dict() in [public_jwk(key) for key in keys.values()]:", "if False:", FILES, BUNDLE,
+       ENROL),
+    _m("card: counts for the first bundle", FIRST_BOOT, "if first else []", "", ENROL),
+    _m("card: the roster key that is believed", FIRST_BOOT, "file.read(LIMIT + 1), pins, roster_keys)",
+       "file.read(LIMIT + 1), pins, None)", BELIEVES),
+    _m("card: what was installed is removed", FIRST_BOOT, "            (folder / name).unlink(missing_ok=True)\n",
+       "            pass\n", ENROL),
+    _m("succession: signed by the key before", ROSTER_KEY, "decode(jose.verify(text, TYP, pinned.jwk), RosterKey)",
+       "decode(jose.payload_of(text), RosterKey)", BELIEVES),
+    _m("succession: a point on the curve", ROSTER_KEY, "        public_key(introduced.key.as_dict())\n", "", BELIEVES),
+    _m("succession: sequence, at a device", ROSTER_KEY, "if introduced.sequence <= pinned.sequence:", "if False:",
+       BELIEVES),
+    _m("succession: site, at a device", ROSTER_KEY, "if introduced.site != site:", "if False:", BELIEVES),
+    _m("succession: followed once", AUTHORITY, "        if jws in self._successions:\n            return False\n", "",
+       BELIEVES),
+    _m("succession: is believed from then on", AUTHORITY, "self._pinned = follow(jws, self._pinned, self.site)",
+       "follow(jws, self._pinned, self.site)", BELIEVES),
 )  # fmt: skip
 
 

@@ -25,6 +25,16 @@ def test_a_backup_brings_back_every_file_and_does_not_grow(home: Home, tmp_path:
     said(provision(tmp_path / "again", "site", "import", tmp_path / "backup.jwe"), 78, "not empty")
 
 
+@pytest.mark.parametrize("name", ["thesis.txt", "devices/thesis.txt", ".change.json"])
+def test_a_backup_is_taken_up_in_an_empty_folder_alone(home: Home, tmp_path: Path, name: str) -> None:
+    home.run("site", "export", tmp_path / "backup.jwe")
+    there = tmp_path / "again" / name
+    there.parent.mkdir(parents=True)
+    there.write_text("precious")
+    said(provision(tmp_path / "again", "site", "import", tmp_path / "backup.jwe"), 78, "not empty")
+    assert contents(tmp_path / "again") == {name: b"precious"}
+
+
 def test_a_backup_is_of_the_folders_own_passphrase(home: Home, tmp_path: Path) -> None:
     (tmp_path / "credentials").mkdir(exist_ok=True)
     (tmp_path / "credentials" / "doorward-passphrase").write_text("a wrong horse battery")

@@ -84,9 +84,7 @@ LIES: dict[str, Callable[[Home], str]] = {
     "another device": lambda home: says(home, device="side-door"),
     "another site": lambda home: says(home, site="other"),
     "another document": lambda home: sign(encode(right(home)).encode(), home.key, "doorward-login+jwt"),
-    "with its key inside": lambda home: sign(
-        encode(right(home)).encode(), home.key, "doorward-accepted+jwt", embed=True
-    ),
+    "with its key inside": lambda home: sign(encode(right(home)).encode(), home.key, ACCEPTED, embed=True),
     "not signed": lambda home: ".".join([*says(home).split(".")[:2], ""]),
     "spoilt": lambda home: says(home)[:-4] + "AAAA",
     "noise": lambda _: "yes, it has",

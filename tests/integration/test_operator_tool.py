@@ -271,7 +271,7 @@ def test_rosters_on_a_stick_bring_the_way_to_their_key(home: Home, tmp_path: Pat
 
 
 def test_the_server_moves_within_what_the_ca_may_vouch_for_and_nowhere_else(home: Home) -> None:
-    for host in ("other.example", "door.example.org", "192.168.3.1", "example", "10.0.0.1"):
+    for host in ("other.example", "backdoor.example", "door.example.org", "192.168.3.1", "example", "10.0.0.1"):
         before = contents(home.path)
         said(home.run("server", "renew", "--host", host), 78, host, "ca introduce")
         assert contents(home.path) == before

@@ -61,15 +61,16 @@ def request(key: PrivateKey, device: str = DEVICE) -> bytes:
 @cache
 def original(path: Path) -> Home:
     """A site of two devices; one has a button, a strike and Alice."""
+    at = now()
     folder, key = SiteFolder(path / "original"), new_key()
-    init_site(folder, "home", [HOST, "192.168.1.20"], ["192.168.2.0/24"], PASSPHRASE, now())
+    init_site(folder, "home", [HOST, "192.168.1.20"], ["192.168.2.0/24"], PASSPHRASE, at)
     keys = folder.keys(PASSPHRASE)
     with folder.change():
-        sign_device(folder, keys, DEVICE, request(key), now())
-        sign_device(folder, keys, OTHER, request(new_key(), OTHER), now())
-        revise(folder, keys.roster_key, DEVICE, lambda roster: with_button(roster, "flat-1", "Flat 1", None), now())
-        revise(folder, keys.roster_key, DEVICE, lambda roster: with_door(roster, "main", "Street door"), now())
-        invite(folder, keys, "alice", "Alice", [DEVICE], ["flat-1"], ["talk", "open"], now())
+        sign_device(folder, keys, DEVICE, request(key), at)
+        sign_device(folder, keys, OTHER, request(new_key(), OTHER), at)
+        revise(folder, keys.roster_key, DEVICE, lambda roster: with_button(roster, "flat-1", "Flat 1", None), at)
+        revise(folder, keys.roster_key, DEVICE, lambda roster: with_door(roster, "main", "Street door"), at)
+        invite(folder, keys, "alice", "Alice", [DEVICE], ["flat-1"], ["talk", "open"], at)
     return Home(folder, key)
 
 

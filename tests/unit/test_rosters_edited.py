@@ -182,7 +182,7 @@ def crowd(roster: Roster) -> Roster:
     """60 people of 8 keys each: more than a roster can hold."""
     for person in range(60):
         for number in range(8):
-            mark = b64url(bytes([person, number]) * 16)
+            mark = b64url(bytes([person, 100 + number]) * 16)
             roster = invited(roster, f"person-{person}", "x" * 64, mark, [], ["talk"] if not number else [])
     return roster
 
@@ -211,6 +211,11 @@ HOPELESS: dict[str, Edit] = {
 def test_what_no_device_would_accept_is_not_signed(edit: Edit) -> None:
     with pytest.raises(PeerError):
         sign_roster(edit(house()), SIGNER)
+
+
+def test_a_roster_may_be_as_long_as_a_document() -> None:
+    with pytest.raises(PeerError, match="characters long"):
+        sign_roster(crowd(house()), SIGNER)
 
 
 COMMANDS = [
