@@ -137,6 +137,21 @@ async def _server(identity: DeviceIdentity) -> Result:
     return Result("server", True, f"{identity.signaling}: reached and verified")
 
 
+def _tones(config: Config) -> list[Result]:
+    """The house's own sounds, if there are any."""
+    from device.media.tones import load_sound  # noqa: PLC0415 - PyAV is imported by what needs it
+
+    rows = []
+    for name, path in config.sound.tones.items():
+        try:
+            seconds = len(load_sound(Path(path))) / 48_000
+        except DoorwardError as error:
+            rows.append(Result(f"tone {name}", False, str(error), "the built-in tone is played until then"))
+        else:
+            rows.append(Result(f"tone {name}", True, f"{path}, {seconds:.1f} s"))
+    return rows
+
+
 async def _hardware(config: Config) -> list[Result]:
     posted: list[Event] = []
     panel = build_panel(config, posted.append)
@@ -150,7 +165,8 @@ async def _hardware(config: Config) -> list[Result]:
         ("camera", f"{config.video.source}, {config.video.width}×{config.video.height}", video.open, video.close,
          "check the camera's cable and [video]"),
     ]  # fmt: skip
-    return [_tried(what, seen, remedy, opened, closed, posted) for what, seen, opened, closed, remedy in rows]
+    tried = [_tried(what, seen, remedy, opened, closed, posted) for what, seen, opened, closed, remedy in rows]
+    return [*tried, *await asyncio.to_thread(_tones, config)]
 
 
 def _tried(

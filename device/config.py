@@ -1,11 +1,13 @@
 """The daemon's configuration: one TOML file, every value checked, every error one line."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from device.ports import ToneName
 from protocol.errors import ConfigError
 from protocol.ids import is_id
 from protocol.settings import parse_settings
@@ -66,12 +68,27 @@ class VideoConfig(_Table, frozen=True):
     bitrate_bps: Annotated[int, Meta(ge=200_000, le=8_000_000)] = 2_000_000
 
 
+Factor = Annotated[float, Meta(ge=0.05, le=1)]
+"""Never nothing: who presses the button at night is answered, too."""
+
+
+class NightConfig(_Table, frozen=True):
+    """From `begins` to `ends`, in local time, the loudspeaker is quieter: `tones` and `voice` are factors."""
+
+    begins: dt.time
+    ends: dt.time
+    tones: Factor = 0.3
+    voice: Factor = 0.7
+
+
 class SoundConfig(_Table, frozen=True):
-    """ALSA PCM names."""
+    """ALSA PCM names; `tones`: sound files of the house's own, by the tone they stand for."""
 
     capture: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
     playback: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
     period_ms: Annotated[int, Meta(ge=5, le=40)] = 10
+    tones: dict[ToneName, str] = {}
+    night: NightConfig | None = None
 
 
 class MediaConfig(_Table, frozen=True):
@@ -106,8 +123,10 @@ def load_config(path: Path) -> Config:
     config = parse_settings(data, str(path), Config)
     _check(path, config)
     base = path.resolve().parent
+    own = {name: str(base / file) for name, file in config.sound.tones.items()}
     return msgspec.structs.replace(
         config,
+        sound=msgspec.structs.replace(config.sound, tones=own),
         identity=str(base / config.identity),
         state=str(base / config.state),
         control_socket=str(base / config.control_socket),

@@ -12,7 +12,7 @@ from protocol.candidates import Candidate
 from protocol.messages import IceServer
 
 LampPattern = Literal["off", "on", "ringing", "failed"]
-ToneName = Literal["ringback", "busy", "nobody", "released"]
+ToneName = Literal["ringback", "busy", "nobody", "released", "fault"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,20 @@
 What is heavy to import is imported when it is built.
 """
 
+import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
+
+import structlog
 
 from device.adapters.gpio import GpiozeroPanel, PanelWiring, StrikeLine
 from device.config import Config
 from device.core.events import Event
 from device.identity import DeviceIdentity
-from device.ports import Peers, Sound, VideoSource
+from device.ports import Peers, Sound, ToneName, VideoSource
+from protocol.errors import ConfigError
+
+log = structlog.get_logger()
 
 Post = Callable[[Event], None]
 
@@ -23,8 +30,19 @@ def build_panel(config: Config, post: Post) -> GpiozeroPanel:
 
 def build_sound(config: Config, post: Post) -> Sound:
     from device.adapters.audio import AlsaSound  # noqa: PLC0415 - PyAV's import must not delay the button
+    from device.media.mixer import Mixer, Night, Volume  # noqa: PLC0415 - likewise
+    from device.media.tones import Samples, Tones, load_sound  # noqa: PLC0415 - likewise
 
-    return AlsaSound(config.sound.capture, config.sound.playback, config.sound.period_ms, post)
+    sound = config.sound
+    own: dict[ToneName, Samples] = {}
+    for name, path in sound.tones.items():
+        try:
+            own[name] = load_sound(Path(path))
+        except ConfigError as error:  # ours is played instead; `check` shows it
+            log.warning("sound-not-taken", tone=name, why=str(error))
+    night = sound.night and Night(sound.night.begins, sound.night.ends, Volume(sound.night.tones, sound.night.voice))
+    mixer = Mixer(Tones(own), lambda: night.at(dt.datetime.now().astimezone().time()) if night else Volume())
+    return AlsaSound(sound.capture, sound.playback, sound.period_ms, mixer, post)
 
 
 def build_video(config: Config, caption: str, post: Post) -> VideoSource:

@@ -19,15 +19,12 @@ import numpy.typing as npt
 
 from device.core.events import Event, HardwareBack, HardwareFault
 from device.errors import HardwareError
+from device.media.mixer import Mixer
 from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES, OpusEncoder
-from device.media.tones import prepare, tone
 from device.ports import OpusPacket, ToneName
 
-QUEUE_BLOCKS = 10
-"""200 ms, of far-end sound and of packets for a busy event loop; the oldest is dropped when more arrives."""
-
-START_BLOCKS = 2
-"""40 ms are collected before playing begins, so that the first late packet is not a gap."""
+QUEUE_PACKETS = 10
+"""200 ms for a busy event loop; the oldest is dropped when more arrives."""
 
 TAIL_BLOCKS = 25
 """Half a second of silence after the last sound, before the loudspeaker rests."""
@@ -50,10 +47,12 @@ class AlsaSound:
     until HardwareBack. Nothing is read from the microphone, let alone encoded or kept, while nobody listens.
     """
 
-    def __init__(self, capture: str, playback: str, period_ms: int, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self, capture: str, playback: str, period_ms: int, mixer: Mixer, post: Callable[[Event], None]
+    ) -> None:
         period = RATE_HZ * period_ms // 1000
         self._microphone = _Microphone(_Line("microphone", alsaaudio.PCM_CAPTURE, capture, period), post)
-        self._loudspeaker = _Loudspeaker(_Line("loudspeaker", alsaaudio.PCM_PLAYBACK, playback, period), post)
+        self._loudspeaker = _Loudspeaker(_Line("loudspeaker", alsaaudio.PCM_PLAYBACK, playback, period), mixer, post)
 
     def open(self) -> None:
         """Open both cards and start. Call on the event loop. A card that fails is a posted fault, no exception."""
@@ -198,7 +197,7 @@ class _Microphone(_Direction):
     def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
         super().__init__(line, post)
         self._sinks: list[Sink] = []
-        self._ready: deque[OpusPacket] = deque(maxlen=QUEUE_BLOCKS)
+        self._ready: deque[OpusPacket] = deque(maxlen=QUEUE_PACKETS)
         self._delivering = False
         self._encoder = OpusEncoder()
         self._pts = 0
@@ -253,60 +252,35 @@ class _Microphone(_Direction):
 
 
 class _Loudspeaker(_Direction):
-    """Plays the far end and the door's own tones, mixed."""
+    """Plays what the mixer has."""
 
-    def __init__(self, line: _Line, post: Callable[[Event], None]) -> None:
+    def __init__(self, line: _Line, mixer: Mixer, post: Callable[[Event], None]) -> None:
         super().__init__(line, post)
-        self._far: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
-        self._tone: Samples | None = None
-        self._tone_at = 0
-        self._fading: Samples | None = None
-        prepare()
+        self._mixer = mixer
 
     def play(self, pcm: bytes) -> None:
         with self._changed:
-            for at in range(0, len(pcm) - BLOCK_BYTES + 1, BLOCK_BYTES):
-                self._far.append(pcm[at : at + BLOCK_BYTES])
+            self._mixer.play(pcm)
             self._changed.notify_all()
 
     def tone(self, name: ToneName | None) -> None:
         with self._changed:
-            if self._tone is not None and self._tone_at > 0:  # it has been heard: end it without a click
-                self._fading = _faded(self._tone[self._tone_at : self._tone_at + SAMPLES])
-            self._tone = None if name is None else tone(name)
-            self._tone_at = 0
+            self._mixer.tone(name)
             self._changed.notify_all()
 
     def _wanted(self) -> bool:
-        return self._tone is not None or len(self._far) >= START_BLOCKS
+        return self._mixer.wanted
 
     def _work(self, pcm: Any) -> None:
         channels = pcm.info()["channels"]
         silent = 0
         while silent < TAIL_BLOCKS and not self._closing:
-            block = self._next_block()
+            with self._changed:
+                block = self._mixer.next_block()
             silent = silent + 1 if block is None else 0
             data = np.repeat(np.zeros(SAMPLES, np.int16) if block is None else block, channels).tobytes()
             if pcm.write(data) < 0:  # an underrun: the library has recovered, the block is still to be played
                 pcm.write(data)
-
-    def _next_block(self) -> Samples | None:
-        """20 ms of what is to be heard, far end and tone together; None for silence."""
-        with self._changed:
-            parts = []
-            if self._far:
-                parts.append(np.frombuffer(self._far.popleft(), np.int16))
-            if self._tone is not None:
-                parts.append(self._tone[self._tone_at : self._tone_at + SAMPLES])
-                self._tone_at = (self._tone_at + SAMPLES) % len(self._tone)
-            if self._fading is not None:
-                parts.append(self._fading)
-                self._fading = None
-        if not parts:
-            return None
-        total = np.sum(parts, axis=0, dtype=np.int32)
-        mixed: Samples = np.clip(total, -32768, 32767).astype(np.int16)
-        return mixed
 
 
 def _give_up(pcm: Any) -> None:
@@ -314,12 +288,6 @@ def _give_up(pcm: Any) -> None:
     with contextlib.suppress(alsaaudio.ALSAAudioError):  # a card that is gone cannot be stopped any more
         pcm.drop()
     pcm.close()
-
-
-def _faded(block: Samples) -> Samples:
-    """The block, from full to nothing within 5 ms."""
-    ramp = np.clip(1 - np.arange(len(block)) / (RATE_HZ * 0.005), 0, 1)
-    return (block * ramp).astype(np.int16)
 
 
 def _mixed_down(data: bytes, channels: int) -> bytes:

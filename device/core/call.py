@@ -160,7 +160,8 @@ class Call:
         linked = {answerer for answerer in self._picture.links.values() if answerer in rung}
         online = "offline" not in self._picture.faults
         if not rung or not (linked or online):
-            self._after = After("nobody", "failed", now.mono + self._rules.after_s)
+            own = {"roster", "certificate"} & self._picture.faults  # the door's own trouble sounds different
+            self._after = After("fault" if own else "nobody", "failed", now.mono + self._rules.after_s)
             why = "nobody is rung by this button" if not rung else "no server and no standing link"
             record = RecordCall(call, button, int(now.utc), "failed", None, tuple(rung))
             return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]

@@ -1,13 +1,20 @@
-"""What a visitor hears from the door itself. Frequencies and cadences after ITU-T E.180, European values."""
+"""What a visitor hears from the door itself. Frequencies and cadences after ITU-T E.180, European values.
+
+A house may have its own sounds instead: any file that PyAV reads.
+"""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, get_args
 
+import av
 import numpy as np
 import numpy.typing as npt
 
 from device.ports import ToneName
+from protocol.errors import ConfigError
 
 RATE_HZ: Final = 48_000
 BLOCK: Final = 960
@@ -32,7 +39,44 @@ _CADENCES: dict[ToneName, list[_Part]] = {
     "busy": [_Part(425, 0.48), _Part(0, 0.48)],
     "nobody": [_Part(950, 0.33), _Part(1400, 0.33), _Part(1800, 0.33), _Part(0, 1.0)],
     "released": [_Part(880, 0.1), _Part(1175, 0.1)],
+    "fault": [_Part(425, 0.24), _Part(0, 0.24)],  # E.180's congestion tone: busy, twice as fast
 }
+
+LONGEST_S = 30
+"""Of a sound of the house's own."""
+
+
+class Tones:
+    """Every tone by its name: the house's own, or ours."""
+
+    def __init__(self, own: "Mapping[ToneName, Samples] | None" = None) -> None:
+        self._own = dict(own or {})
+        for name in get_args(ToneName):
+            self.get(name)  # made now: nobody has the time when the button is pressed
+
+    def get(self, name: ToneName) -> "Samples":
+        """One period, mono, a whole number of 20 ms blocks; it is played round and round."""
+        return self._own[name] if name in self._own else tone(name)
+
+
+def load_sound(path: Path) -> "Samples":
+    """A sound file as a tone: mono, 48 kHz, filled up to whole blocks. ConfigError names what is wrong with it."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    parts: list[npt.NDArray[np.int16]] = []
+    try:
+        with av.open(str(path)) as file:
+            for frame in file.decode(audio=0):
+                parts += [made.to_ndarray()[0] for made in resampler.resample(frame)]
+                if sum(len(part) for part in parts) > LONGEST_S * RATE_HZ:
+                    raise ConfigError(f"{path}: longer than {LONGEST_S} s; cut it")
+        parts += [made.to_ndarray()[0] for made in resampler.resample(None)]
+    except (OSError, ValueError, IndexError) as error:  # PyAV's errors are OSError and ValueError
+        raise ConfigError(f"{path}: cannot be played: {error}; make it a WAV file") from error
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+    if not samples.any():
+        raise ConfigError(f"{path}: is silent; a visitor would hear nothing")
+    whole: Samples = np.pad(samples, (0, -len(samples) % BLOCK))
+    return whole
 
 
 @functools.cache
@@ -43,12 +87,6 @@ def tone(name: ToneName) -> Samples:
     """
     samples = np.concatenate([_part(part) for part in _CADENCES[name]])
     return samples[: len(samples) // BLOCK * BLOCK]
-
-
-def prepare() -> None:
-    """Make every tone now."""
-    for name in get_args(ToneName):
-        tone(name)
 
 
 def _part(part: _Part) -> Samples:

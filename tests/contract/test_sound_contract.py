@@ -17,8 +17,9 @@ import pytest
 from device.adapters import audio
 from device.adapters.audio import AlsaSound
 from device.core.events import Event, HardwareBack, HardwareFault
-from device.media import tones
+from device.media.mixer import Mixer
 from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES
+from device.media.tones import Tones
 from device.ports import OpusPacket, Sound
 from tests.fakes.media import FakeSound
 from tests.harness import pulse as card
@@ -108,7 +109,7 @@ async def paced_sound(paced: card.PulseDoor, monkeypatch: pytest.MonkeyPatch) ->
     for name, value in paced.env.items():
         monkeypatch.setenv(name, value)
     posted = Posted()
-    sound = AlsaSound("door_capture", "door_playback", 10, posted.post)
+    sound = AlsaSound("door_capture", "door_playback", 10, Mixer(Tones()), posted.post)
     sound.open()
     yield sound
     sound.close()
@@ -118,7 +119,9 @@ async def paced_sound(paced: card.PulseDoor, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture(params=["fake", "alsa"])
 async def sound(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Sound]:
     assert folder
-    made: Sound = FakeSound() if request.param == "fake" else AlsaSound("hear", "say", 10, lambda _: None)
+    made: Sound = (
+        FakeSound() if request.param == "fake" else AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None)
+    )
     made.open()
     yield made
     made.close()
@@ -173,7 +176,7 @@ async def test_tones_and_the_far_end_are_taken_at_any_time(sound: Sound) -> None
 
 
 async def test_the_loudspeaker_plays_what_it_is_given(folder: Path) -> None:
-    sound = AlsaSound("hear", "say", 10, lambda _: None)
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None)
     sound.open()
     said = sine(1000, 0.2)
     sound.play(said.tobytes())
@@ -185,7 +188,7 @@ async def test_the_loudspeaker_plays_what_it_is_given(folder: Path) -> None:
 
 
 async def test_a_stereo_card_plays_the_same_on_both_sides(folder: Path) -> None:
-    sound = AlsaSound("hear", "say_two", 10, lambda _: None)
+    sound = AlsaSound("hear", "say_two", 10, Mixer(Tones()), lambda _: None)
     sound.open()
     said = sine(1000, 0.2)
     sound.play(said.tobytes())
@@ -202,38 +205,13 @@ def test_a_stereo_microphone_is_mixed_to_one_channel() -> None:
     assert np.abs(np.frombuffer(mixed, np.int16) - (left / 2 + right / 2)).max() <= 1
 
 
-async def test_of_too_much_the_oldest_is_dropped(folder: Path) -> None:
-    loud = audio._Loudspeaker(audio._Line("loudspeaker", 0, "say", 480), lambda _: None)
-    for number in range(audio.QUEUE_BLOCKS + 5):
-        loud.play(np.full(SAMPLES, number, np.int16).tobytes())
-    assert folder
-    kept = [int(block_of(loud)[0]) for _ in range(audio.QUEUE_BLOCKS)]
-    assert kept == list(range(5, audio.QUEUE_BLOCKS + 5))
-    assert loud._next_block() is None
-
-
-def test_tone_and_far_end_are_mixed_and_a_stopped_tone_fades() -> None:
-    loud = audio._Loudspeaker(audio._Line("loudspeaker", 0, "say", 480), lambda _: None)
-    far = sine(1000, 0.02)
-    loud.tone("busy")
-    tone = tones.tone("busy")
-    assert np.array_equal(block_of(loud), tone[:SAMPLES])
-    loud.play(far.tobytes())
-    assert np.array_equal(block_of(loud), tone[SAMPLES : 2 * SAMPLES] + far)
-    loud.tone(None)
-    last = block_of(loud)
-    assert last[:48].any()
-    assert not last[480:].any()
-    assert loud._next_block() is None
-
-
 # A card that fails
 
 
 async def test_a_missing_card_is_a_fault_once_and_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio, "RETRY_S", 0.05)
     posted = Posted()
-    sound = AlsaSound("hear", "not_there", 10, posted.post)
+    sound = AlsaSound("hear", "not_there", 10, Mixer(Tones()), posted.post)
     sound.open()
     fault = await posted.next()
     assert isinstance(fault, HardwareFault)
@@ -251,7 +229,7 @@ async def test_a_missing_card_is_a_fault_once_and_comes_back(folder: Path, monke
 async def test_a_card_that_dies_while_it_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio, "RETRY_S", 0.05)
     posted = Posted()
-    sound = AlsaSound("hear", "say", 10, posted.post)
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), posted.post)
     sound.open()
     listener = Listener(sound)
     await listener.until(3)
@@ -286,7 +264,7 @@ async def test_a_card_that_cannot_do_48_khz_says_what_to_name_instead(monkeypatc
 
     posted = Posted()
     monkeypatch.setattr(alsaaudio, "PCM", Telephone)
-    sound = AlsaSound("hw:1", "hw:1", 10, posted.post)
+    sound = AlsaSound("hw:1", "hw:1", 10, Mixer(Tones()), posted.post)
     sound.open()
     faults = [await posted.next(), await posted.next()]
     sound.close()
@@ -362,12 +340,6 @@ def _cpu_s(thread: threading.Thread) -> float:
     """Processor time of a thread, user and system, in seconds (proc(5), stat, fields 14 and 15 in ticks of 10 ms)."""
     fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
-
-
-def block_of(loud: audio._Loudspeaker) -> Samples:
-    block = loud._next_block()
-    assert block is not None
-    return block
 
 
 async def written(path: Path, size: int) -> None:

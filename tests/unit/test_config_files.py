@@ -75,6 +75,14 @@ def test_the_good_configuration_is_taken_and_paths_are_relative_to_it(tmp_path: 
     assert config.call.ring_s == 30.0
 
 
+def test_sounds_and_night_are_taken(tmp_path: Path) -> None:
+    night = '[sound.tones]\nringback = "gong.wav"\n[sound.night]\nbegins = 22:00:00\nends = 07:00:00\n'
+    config = load_device_config(write(tmp_path, GOOD + night))
+    assert config.sound.tones == {"ringback": str(tmp_path / "gong.wav")}
+    assert config.sound.night is not None
+    assert (config.sound.night.begins.hour, config.sound.night.tones) == (22, 0.3)
+
+
 DEVICE_FAULTS = {
     "not TOML": (GOOD + "[", "not TOML"),
     "a member missing": (GOOD.replace('identity = "identity"\n', ""), "`identity`"),
@@ -88,6 +96,9 @@ DEVICE_FAULTS = {
     "a door held open": (GOOD.replace("pin_bcm = 27", "pin_bcm = 27\nopen_s = 31"), "open_s"),
     "not a number": (GOOD.replace("pin_bcm = 27", "pin_bcm = 27\nopen_s = nan"), "open_s"),
     "an endless ring": (GOOD + "[call]\nring_s = inf\n", "call.ring_s"),
+    "no such tone": (GOOD + '[sound.tones]\ndoorbell = "x.wav"\n', "doorbell"),
+    "a night without an end": (GOOD + "[sound.night]\nbegins = 22:00:00\n", "`ends`"),
+    "a night without a sound": (GOOD + "[sound.night]\nbegins = 22:00:00\nends = 07:00:00\ntones = 0\n", "tones"),
     "no such pins": (GOOD.replace('"mock"', '"rpi"'), "gpio.pins"),
 }
 
