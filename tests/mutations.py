@@ -392,7 +392,7 @@ MUTATIONS = (
     _m("bundle: roster key is the operator's", IDENTITY,
        "if bundle.roster_key.as_dict() in [public_jwk(key) for key in keys.values()]:", "if False:", FILES, BUNDLE,
        ENROL),
-    _m("card: counts for the first bundle", FIRST_BOOT, "if first else []", "", ENROL),
+    _m("card: counts for the first bundle", FIRST_BOOT, "if first else []", "", BELIEVES),
     _m("card: the roster key that is believed", FIRST_BOOT, "file.read(LIMIT + 1), pins, roster_keys)",
        "file.read(LIMIT + 1), pins, None)", BELIEVES),
     _m("card: what was installed is removed", FIRST_BOOT, "            (folder / name).unlink(missing_ok=True)\n",

@@ -19,7 +19,7 @@ from provisioning.cli import main as provision
 from tests.unit.site_folders import CHEAP
 
 GONE = 9
-CALLS = ("open", "fsync", "replace", "rename", "unlink", "mkdir", "chmod", "close")
+CALLS = ("open", "fsync", "replace", "rename", "unlink", "mkdir", "chmod")
 STEP = 512
 MOST = 400
 

@@ -19,7 +19,7 @@ from protocol.keys import PrivateKey, PublicJwk, new_key, private_key_pem, publi
 from protocol.roster import sign_roster
 from protocol.roster_key import Pinned, RosterKey, follow, sign_roster_key
 from provisioning.devices import bundle_of, bundle_text, renew_device, sign_device
-from provisioning.house import introduce_roster_key, replace_roster_key
+from provisioning.house import introduce_ca, introduce_roster_key, replace_roster_key
 from provisioning.rosters import reissued, with_fingerprints
 from tests.unit.site_folders import DEVICE, PASSPHRASE, Home, home, now, request
 
@@ -79,6 +79,21 @@ def test_a_card_brings_no_roster_key_that_the_device_does_not_believe(home: Home
         first_boot(identity, boot, [])
     assert (identity / "bundle.json").read_bytes() == before
     assert first_boot(identity, boot, [home.folder.record().roster_key.as_dict()]), "a successor that it has followed"
+
+
+def test_a_card_brings_no_other_ca_to_a_device_that_has_one(home: Home, tmp_path: Path) -> None:
+    """Whoever writes the card writes the fingerprint, too."""
+    identity, boot = installed(home, tmp_path / "identity"), tmp_path / "boot"
+    before = (identity / "bundle.json").read_bytes()
+    with home.folder.change():
+        introduce_ca(home.folder, [], PASSPHRASE, now())
+        bundle = renew_device(home.folder, home.folder.keys(PASSPHRASE), DEVICE, None, now())
+    (boot / "doorward").mkdir(parents=True)
+    (boot / "doorward" / "bundle.json").write_text(bundle_text(bundle))
+    (boot / "doorward" / "ca-fingerprint").write_text("\n".join(map(fingerprint, home.folder.authorities())))
+    with pytest.raises(ConfigError, match="not pinned"):
+        first_boot(identity, boot, [])
+    assert (identity / "bundle.json").read_bytes() == before
 
 
 def test_a_card_renews_a_certificate(home: Home, tmp_path: Path) -> None:
