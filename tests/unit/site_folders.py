@@ -1,5 +1,6 @@
 """A site's folder as an operator has it on the second evening, made once and copied; and the command in-process."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,8 +76,9 @@ def original(path: Path) -> Home:
 
 
 def cheap(patch: pytest.MonkeyPatch) -> None:
-    """Sealing takes no time: these tests are not about guessing passphrases."""
+    """Neither sealing nor the disk takes time: these tests are not about guessing passphrases, nor about power cuts."""
     patch.setattr(seal, "ITERATIONS", CHEAP)
+    patch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
