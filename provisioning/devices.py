@@ -79,7 +79,9 @@ def sign_device(folder: SiteFolder, keys: Keys, device: str, request: bytes, now
 
 def renew_device(folder: SiteFolder, keys: Keys, device: str, request: bytes | None, now: datetime) -> Bundle:
     """A new certificate, for the same key or the one of `request`; the old one stays good until `settle_device`."""
-    old = folder.certificates(device)[-1]
+    old, *newer = folder.certificates(device)
+    if newer:  # a third would end the first, which the device may still use
+        raise DoorwardError(f"{device}: a renewal is under way; `device settle` it, or `device remove` and enroll anew")
     key = requested_key(request, device) if request is not None else old.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise ConfigError(f"{device}: its certificate's key is not ECDSA P-256")

@@ -17,7 +17,7 @@ from device import enrol
 from device.first_boot import first_boot
 from device.identity import load_identity
 from protocol.certificates import fingerprint
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, DoorwardError
 from protocol.keys import load_private_key
 from provisioning.devices import bundle_of, bundle_text, renew_device, sign_device
 from provisioning.folder import Keys, SiteFolder
@@ -296,3 +296,11 @@ def test_what_root_installs_belongs_to_the_daemons_user(house: House) -> None:
     enrol.install(house.identity, house.renew().encode(), [], [])
     owner = (house.identity / "bundle.json").stat()
     assert (owner.st_uid, owner.st_gid) == (1234, 1234)
+
+
+def test_a_second_renewal_waits_for_the_first_to_be_settled(house: House) -> None:
+    house.renew()
+    held = house.site.certificates(DEVICE)
+    with pytest.raises(DoorwardError, match="settle"):
+        house.renew()
+    assert house.site.certificates(DEVICE) == held, "the one in use stays good"
