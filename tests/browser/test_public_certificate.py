@@ -64,11 +64,17 @@ def renewed_while_it_runs(home: World, public: Authority, alice: Person) -> None
     server = home.server
     assert server is not None
     folder = home.site.signaling_config.parent
-    (folder / "public.pem").write_text("spoilt")
-    since = server.mark()
-    server.send(signal.SIGHUP)
-    assert server.wait_for("certificate-not-taken", since=since), "the one that works stays"
+    old_key = (folder / "public-key.pem").read_bytes()
     issue(public, folder)
+    renewed = (folder / "public-key.pem").read_bytes()
+    for half_written in (old_key, b"", b"spoilt"):
+        (folder / "public-key.pem").write_bytes(half_written)
+        since = server.mark()
+        server.send(signal.SIGHUP)
+        assert server.wait_for("certificate-not-taken", since=since), "the pair that works stays"
+        alice.page.reload()
+        alice.wait_for_phase("idle")
+    (folder / "public-key.pem").write_bytes(renewed)
     server.send(signal.SIGHUP)
     alice.page.reload()
     alice.wait_for_phase("idle")
