@@ -23,7 +23,16 @@ from device.adapters.wss import WebsocketsSignaling, tls_context
 from device.config import Config
 from device.core import effects as do
 from device.core.authority import Authority
-from device.core.events import Event, HardwareBack, HardwareFault, SignalingDown, SignalingUp, Tick, Warned
+from device.core.events import (
+    Event,
+    HardwareBack,
+    HardwareFault,
+    RosterKept,
+    SignalingDown,
+    SignalingUp,
+    Tick,
+    Warned,
+)
 from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
 from device.dates import Dates
@@ -108,6 +117,7 @@ class Daemon:
         self._main: asyncio.Task[None] | None = None
         self._online = False
         self._restarting = False
+        self._storing = asyncio.Lock()
         self._support = Support(
             config,
             identity,
@@ -133,7 +143,8 @@ class Daemon:
 
     async def _live(self, tasks: asyncio.TaskGroup) -> None:
         self._attempt("buttons", self._panel.open)
-        owned = [tasks.create_task(self._serve_inbox())]
+        socket = ControlSocket(Path(self._config.control_socket), self._support.answer)
+        owned = [tasks.create_task(self._serve_inbox()), tasks.create_task(socket.run())]
         self._post(Tick())
         log.info("armed", after_s=self._age())
         try:
@@ -144,9 +155,6 @@ class Daemon:
             sound.tone(self._tone)
             self._attempt("camera", video.open)
             await self._warm_up(video, peers)
-            owned.append(
-                tasks.create_task(ControlSocket(Path(self._config.control_socket), self._support.answer).run())
-            )
             owned.append(tasks.create_task(self._signaling.run()))
             owned.append(tasks.create_task(self._watch_dates()))
             await self._welcomed.wait()
@@ -266,12 +274,15 @@ class Daemon:
 
     async def _store_now(self, write: Callable[[T], None], value: T) -> None:
         try:
-            await asyncio.to_thread(write, value)
+            async with self._storing:  # one after the other, in the order of the effects
+                await asyncio.to_thread(write, value)
         except OSError as error:
             log.error("storage", why=str(error))
             self._post(Warned("storage", True))
         else:
             self._post(Warned("storage", False))
+            if isinstance(value, do.KeepRoster):
+                self._post(RosterKept(value.signed.digest))
 
     def _own(self, work: Coroutine[object, object, None]) -> None:
         if self._tasks is None:

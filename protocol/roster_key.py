@@ -59,6 +59,14 @@ def follow(text: str, pinned: Pinned, site: str) -> Pinned:
     return Pinned(introduced.key.as_dict(), introduced.sequence)
 
 
+def introduces(text: str, jwk: Jwk) -> bool:
+    """Whether `text` names this very key; nothing of it is verified, and nothing follows from it but silence."""
+    try:
+        return decode(jose.payload_of(text), RosterKey).key.as_dict() == jwk
+    except PeerError:
+        return False
+
+
 def follow_all(texts: Iterable[str], pinned: Pinned, site: str) -> tuple[Pinned, list[str]]:
     """Follow each document that continues from `pinned`, in their order, and pass over the rest: a chain may begin
     before the key that is pinned. Also returned: the documents that were followed.

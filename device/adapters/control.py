@@ -83,6 +83,8 @@ async def ask(path: Path, request: Request, wait_s: float = 0.0) -> Request:
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         reply = parse_json(await asyncio.wait_for(reader.readline(), 10), REPLY)
+    except (OSError, TimeoutError, ValueError, PeerError) as error:
+        raise DoorwardError(f"{path}: the daemon does not answer: {error or type(error).__name__}") from error
     finally:
         writer.close()
     if not isinstance(reply, dict) or not reply.get("ok"):

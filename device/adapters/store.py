@@ -16,16 +16,11 @@ JOURNAL_LINES = 1000
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` whole or not at all: temporary file, fsync, rename, fsync of the folder. Mode 0600.
-
-    What root writes belongs to the folder's owner: the daemon must be able to read what `sudo` installed.
-    """
+    """Replace `path` whole or not at all: temporary file, fsync, rename, fsync of the folder. Mode 0600."""
     temporary = path.with_name(f".{path.name}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
-        if os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -8,7 +8,7 @@ from protocol.keys import Jwk
 from protocol.messages import Answer, Hello, RosterKeyMessage, RosterMessage
 from protocol.proof import text_digest, verify_proof
 from protocol.roster import Held, Roster, SignedRoster, admit, verify_roster
-from protocol.roster_key import Pinned, follow
+from protocol.roster_key import Pinned, follow, introduces
 from protocol.sdp import Vetted, vet_answer
 
 
@@ -49,7 +49,7 @@ class Authority:
 
         PeerError (reason `roster`) if it must be refused. The roster that is held stays in force.
         """
-        if jws in self._successions:
+        if jws in self._successions or introduces(jws, self._pinned.jwk):
             return False
         self._pinned = follow(jws, self._pinned, self.site)
         self._successions.append(jws)

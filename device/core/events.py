@@ -148,6 +148,13 @@ class RosterChanged:
     roster: Roster | None
 
 
+@dataclass(frozen=True, slots=True)
+class RosterKept:
+    """The roster of this digest is on the card: a power cut does not bring an older one back."""
+
+    digest: str
+
+
 # The machine itself
 
 
@@ -181,6 +188,7 @@ Event = (
     | LinkDown
     | Commanded
     | RosterChanged
+    | RosterKept
     | Warned
     | Tick
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from device.core.authority import Authority
 from device.core.call import Call
 from device.core.effects import Effect, KeepRoster, Note, Tell
-from device.core.events import Edge, Event, Instant, RosterChanged, SignalingSaid, SignalingUp, Tick
+from device.core.events import Edge, Event, Instant, RosterChanged, RosterKept, SignalingSaid, SignalingUp, Tick
 from device.core.links import Links
 from device.core.press import Press
 from device.core.rules import CallRules, LinkRules
@@ -36,6 +36,7 @@ class Station:
         self._press = Press()
         self._call = Call(call_rules, new_id)
         self._links = Links(link_rules, authority, new_id, fraction, self._call.uses, self._call.rings)
+        self._kept = authority.signed.digest if authority.signed else None
         self._in_force: Roster | None = None
         self._expires_at: float | None = None
 
@@ -78,6 +79,9 @@ class Station:
                 return self._take(jws)
             case SignalingSaid(RosterKeyMessage(jws=jws)):
                 return self._follow(jws)
+            case RosterKept(digest):
+                self._kept = digest
+                return self._confirm()
             case SignalingSaid(ErrorMessage(code=code, message=message)):
                 return [Note("warning", "server-error", {"code": code, "message": message})]
             case SignalingUp(welcome):
@@ -103,14 +107,15 @@ class Station:
             return []
         return [
             KeepRoster(signed, self._authority.successions),
-            *self._confirm(),
             Note("info", "roster-accepted", {"serial": signed.roster.serial}),
         ]
 
     def _confirm(self) -> list[Effect | Event]:
-        """Our word on which roster we hold: for the operator, who believes nobody else's."""
+        """Our word on which roster we hold, once it is kept: for the operator, who believes nobody else's."""
         signed = self._authority.signed
-        return [Tell(RosterAccepted(jws=self._sign(signed)))] if signed is not None else []
+        if signed is None or signed.digest != self._kept:
+            return []
+        return [Tell(RosterAccepted(jws=self._sign(signed)))]
 
     def _follow(self, jws: str) -> list[Effect | Event]:
         try:

@@ -7,8 +7,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from protocol.keys import public_jwk
+from protocol.roster import sign_roster, verify_roster
 from tests.harness.processes import wait_until
 from tests.harness.world import BIN, DeviceOptions, World, house_plan, world
 
@@ -102,3 +105,19 @@ def test_a_button_without_hardware_is_refused_and_the_connection_goes_on(home: W
     with pytest.raises(RuntimeError, match="no-such"):
         home.control.ask(do="edge", button="no-such", pressed=True)
     assert home.control.ask(do="status")["device"] == "home/front-door"
+
+
+def test_of_rosters_that_come_at_once_the_newest_is_kept(home: World) -> None:
+    old = home.site.rosters["front-door"]
+    serials = range(old.serial + 1, old.serial + 30)
+    for serial in serials:
+        newer = msgspec.structs.replace(old, serial=serial)
+        home.control.ask(do="roster", jws=sign_roster(newer, home.site.roster_key))
+    wait_until("the newest in force", lambda: home.control.ask(do="status")["roster_serial"] == serials[-1])
+
+    def kept() -> int:
+        text = (home.state / "roster.jws").read_text().split()[-1]
+        return verify_roster(text, public_jwk(home.site.roster_key), "home", "front-door").roster.serial
+
+    wait_until("the newest on the card", lambda: kept() == serials[-1])
+    assert "storage" not in str(home.control.ask(do="status")["faults"])
