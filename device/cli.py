@@ -149,18 +149,25 @@ def keygen(config_path: Path, device: str | None, new: bool) -> None:
 @main.command()
 @config_option
 @click.option("--ca-fingerprint", "pins", multiple=True, help="SHA-256 of a CA to trust.")
-@click.option("--replace-roster-key", is_flag=True, help="Believe the bundle's roster key in place of the present one.")
+@click.option("--roster-key", help="Thumbprint of the roster key to believe.")
 @one_line_errors
-def install(config_path: Path, pins: tuple[str, ...], replace_roster_key: bool) -> None:
-    """Verify the bundle on standard input and make it this device's identity, whole or not at all."""
+def install(config_path: Path, pins: tuple[str, ...], roster_key: str | None) -> None:
+    """Verify the bundle on standard input and make it this device's identity, whole or not at all.
+
+    A first bundle must be pinned; `doorward-provision ca pins` prints how.
+    """
     config = load_config(config_path)
-    known = None if replace_roster_key else successors(config)
-    installed = enrol.install(Path(config.identity), sys.stdin.buffer.read(BUNDLE_LIMIT + 1), pins, known)
+    given = enrol.Pins(pins, roster_key)
+    bundle = sys.stdin.buffer.read(BUNDLE_LIMIT + 1)
+    installed = enrol.install(Path(config.identity), bundle, given, successors(config))
     click.echo(f"this is {installed.site}/{installed.device}, certificate {installed.fingerprint}")
+    if not Path(config.control_socket).exists():
+        return  # the daemon is not running: it will start with the new identity
     try:
         asyncio.run(ask(Path(config.control_socket), {"do": "restart"}))
-    except DoorwardError:
-        return  # it is not running: it will start with the new identity
+    except DoorwardError as error:
+        click.echo(f"if the daemon runs, restart it: {error}", err=True)
+        return
     click.echo("the daemon starts anew as soon as nobody is at the door")
 
 

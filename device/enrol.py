@@ -4,7 +4,10 @@
 rename of `bundle.json` changes the identity, so that an interruption at any point leaves the old one or the new one.
 """
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -13,10 +16,21 @@ from cryptography.x509.oid import NameOID
 
 from device.adapters.store import write_atomically
 from device.identity import BUNDLE, KEY, NEXT_KEY, DeviceIdentity, load_identity, read_key, verify_bundle
+from protocol.bundle import Bundle
 from protocol.certificates import fingerprint, load_certificates
 from protocol.errors import ConfigError, PeerError
 from protocol.ids import is_id
-from protocol.keys import Jwk, PrivateKey, new_key, private_key_pem
+from protocol.keys import Jwk, PrivateKey, new_key, private_key_pem, thumbprint
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What the operator vouches for, by another way than the bundle's: SHA-256 fingerprints of CAs, and the thumbprint
+    of the roster key (RFC 7638).
+    """
+
+    authorities: Sequence[str] = ()
+    roster_key: str | None = None
 
 
 def keygen(folder: Path, device: str | None, *, new: bool) -> str:
@@ -25,75 +39,102 @@ def keygen(folder: Path, device: str | None, *, new: bool) -> str:
     `new`: for another key, which takes the place of the present one when its bundle is installed. `device` may be left
     out where an identity is installed. ConfigError if it differs from that one, or is no id.
     """
-    installed = _installed(folder)
-    name = device or (installed.device if installed else None)
-    if name is None:
-        raise ConfigError("this device has no id yet; say which with --device")
-    if not is_id(name):
-        raise ConfigError(f"--device {name}: an id is lower-case letters, digits and hyphens, 32 at most")
-    if installed and name != installed.device:
-        raise ConfigError(
-            f"--device {name}: this is {installed.site}/{installed.device}; remove {folder} to start anew"
-        )
-    key = _key_for(folder, NEXT_KEY if new and (folder / KEY).exists() else KEY)
+    with _as_owner(folder):
+        _finish(folder)
+        installed = _installed(folder)
+        name = device or (installed.device if installed else None)
+        if name is None:
+            raise ConfigError("this device has no id yet; say which with --device")
+        if not is_id(name):
+            raise ConfigError(f"--device {name}: an id is lower-case letters, digits and hyphens, 32 at most")
+        if installed and name != installed.device:
+            here = f"{installed.site}/{installed.device}"
+            raise ConfigError(f"--device {name}: this is {here}; remove {folder} to start anew")
+        key = _key_for(folder, NEXT_KEY if new and (folder / KEY).exists() else KEY)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def install(folder: Path, bundle_json: bytes, pins: Sequence[str], roster_keys: Sequence[Jwk] | None) -> DeviceIdentity:
+def install(folder: Path, bundle_json: bytes, pins: Pins, successors: Sequence[Jwk]) -> DeviceIdentity:
     """Make the bundle this device's identity. ConfigError names the part that does not hold; then nothing was changed.
 
-    Every CA in it must be one of `pins` (SHA-256 fingerprints) or one that the installed identity trusts already; its
-    roster key must be the installed one or one of `roster_keys`, its known successors (None: whatever it is).
+    Every CA in it must be pinned or trusted by the installed identity already; its roster key must be pinned, or the
+    installed one, or one of its `successors` that this device has followed.
     """
-    _forget_rests(folder)
-    installed = _installed(folder)
-    key_name = _vetted(folder, bundle_json, installed, pins, roster_keys)
-    write_atomically(folder / BUNDLE, bundle_json)
-    if key_name == NEXT_KEY:
-        (folder / NEXT_KEY).replace(folder / KEY)
-    return load_identity(folder)
+    with _as_owner(folder):
+        _finish(folder)
+        installed = _installed(folder)
+        bundle, key_name = _vetted(folder, bundle_json)
+        if installed and (bundle.site, bundle.device) != (installed.site, installed.device):
+            here = f"{installed.site}/{installed.device}"
+            there = f"{bundle.site}/{bundle.device}"
+            raise ConfigError(f"bundle: for {there}, this is {here}; remove {folder} to start anew")
+        _check_pins(bundle, installed, pins, successors)
+        write_atomically(folder / BUNDLE, bundle_json)
+        if key_name == NEXT_KEY:
+            (folder / NEXT_KEY).replace(folder / KEY)
+        return load_identity(folder)
 
 
-def _vetted(
-    folder: Path,
-    bundle_json: bytes,
-    installed: DeviceIdentity | None,
-    pins: Sequence[str],
-    roster_keys: Sequence[Jwk] | None,
-) -> str:
-    """The name of the key file that the bundle is for; ConfigError unless all of it holds."""
+def _vetted(folder: Path, bundle_json: bytes) -> tuple[Bundle, str]:
+    """The bundle, and the name of the key file that it is for; ConfigError unless it agrees with itself and with it."""
     keys = {name: read_key(folder / name) for name in (KEY, NEXT_KEY) if (folder / name).exists()}
     if not keys:
         raise ConfigError(f"{folder / KEY}: there is no key; make one with `doorward-device keygen`")
     try:
-        bundle, name = verify_bundle(bundle_json, keys)
+        return verify_bundle(bundle_json, keys)
     except PeerError as error:
         raise ConfigError(f"bundle: {error}; nothing was installed") from error
-    if installed and (bundle.site, bundle.device) != (installed.site, installed.device):
-        here = f"{installed.site}/{installed.device}"
-        raise ConfigError(f"bundle: for {bundle.site}/{bundle.device}, this is {here}; remove {folder} to start anew")
-    believed = [installed.roster_key, *roster_keys] if installed and roster_keys is not None else None
-    if believed is not None and bundle.roster_key.as_dict() not in believed:
+
+
+def _check_pins(bundle: Bundle, installed: DeviceIdentity | None, pins: Pins, successors: Sequence[Jwk]) -> None:
+    key = bundle.roster_key.as_dict()
+    believed = [installed.roster_key, *successors] if installed else []
+    if key not in believed and thumbprint(key) != pins.roster_key:
         raise ConfigError(
-            "bundle: roster_key: not the one that this device believes, nor a successor of it; if the operator "
-            "replaced it, install with --replace-roster-key"
+            f"bundle: roster_key: {thumbprint(key)} is neither pinned nor a successor of one that is; if the "
+            "operator's tool shows it, give it with --roster-key"
         )
-    trusted = {pin.upper() for pin in pins}
+    trusted = {pin.upper() for pin in pins.authorities}
     if installed:
         trusted |= {fingerprint(ca) for ca in load_certificates(installed.ca_pem.encode(), "installed ca")}
     for ca in load_certificates(bundle.ca.encode(), "bundle: ca"):
         if fingerprint(ca) not in trusted:
             raise ConfigError(
-                f"bundle: ca: {fingerprint(ca)} is not pinned; if the operator's tool shows this fingerprint, "
-                "give it with --ca-fingerprint"
+                f"bundle: ca: {fingerprint(ca)} is not pinned; if the operator's tool shows it, give it with "
+                "--ca-fingerprint"
             )
-    return name
+
+
+@contextlib.contextmanager
+def _as_owner(folder: Path) -> Iterator[None]:
+    """What root does in the daemon's folder, it does as the daemon's user: it could be led elsewhere by a link, and the
+    daemon must be able to read what `sudo` installed.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    owner = there.stat()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    except PermissionError as error:
+        raise ConfigError(f"{error.filename}: not the daemon's own: {error.strerror}; chown {folder}") from error
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 def _installed(folder: Path) -> DeviceIdentity | None:
-    return load_identity(folder) if (folder / BUNDLE).exists() else None
+    if not (folder / BUNDLE).exists():
+        return None
+    try:
+        return load_identity(folder)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (first remove {folder / BUNDLE})") from error
 
 
 def _key_for(folder: Path, name: str) -> PrivateKey:
@@ -106,7 +147,11 @@ def _key_for(folder: Path, name: str) -> PrivateKey:
     return key
 
 
-def _forget_rests(folder: Path) -> None:
-    """What an interrupted write left behind."""
+def _finish(folder: Path) -> None:
+    """What an interrupted `install` left: temporary files, and a key whose bundle is there already."""
     for name in (KEY, NEXT_KEY, BUNDLE):
         (folder / f".{name}.new").unlink(missing_ok=True)
+    if (folder / BUNDLE).exists() and (folder / NEXT_KEY).exists():
+        installed = _installed(folder)
+        if installed is not None and installed.key_path.name == NEXT_KEY:
+            (folder / NEXT_KEY).replace(folder / KEY)

@@ -2,10 +2,10 @@
 
 doorward/device            the device's id: a key is made, and its request written to doorward/request.csr
 doorward/bundle.json       the operator's answer: installed, and removed
-doorward/ca-fingerprint    the CA's fingerprint, as the operator's tool prints it: what the bundle is held to
+doorward/pins              what `doorward-provision ca pins` prints: what the first bundle is held to
 
-Once a device belongs to a site, whoever can write the card cannot make it another's: `ca-fingerprint` counts for the
-first bundle alone.
+Once a device belongs to a site, whoever can write the card cannot make it another's: `pins` count for the first bundle
+alone.
 """
 
 import re
@@ -20,21 +20,22 @@ from protocol.errors import ConfigError
 from protocol.keys import Jwk
 
 FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
+ROSTER_KEY = re.compile(r"--roster-key[= ]([A-Za-z0-9_-]{43})\b")
 
 
-def first_boot(identity: Path, boot: Path, roster_keys: Sequence[Jwk]) -> list[str]:
+def first_boot(identity: Path, boot: Path, successors: Sequence[Jwk]) -> list[str]:
     """Take in what is there; what was done, a sentence each. ConfigError leaves everything as it is.
 
-    `roster_keys` as for `enrol.install`.
+    `successors` as for `enrol.install`.
     """
     folder = boot / "doorward"
     done: list[str] = []
     if (folder / "bundle.json").exists():
         first = not (identity / BUNDLE).exists()
-        pins = FINGERPRINT.findall(_text(folder / "ca-fingerprint")) if first else []
+        pins = _pins(_text(folder / "pins")) if first else enrol.Pins()
         with (folder / "bundle.json").open("rb") as file:
-            installed = enrol.install(identity, file.read(LIMIT + 1), pins, roster_keys)
-        for name in ("bundle.json", "ca-fingerprint", "request.csr", "device"):
+            installed = enrol.install(identity, file.read(LIMIT + 1), pins, successors)
+        for name in ("bundle.json", "pins", "request.csr", "device"):
             (folder / name).unlink(missing_ok=True)
         done.append(f"{folder}/bundle.json: installed and removed; this is {installed.site}/{installed.device}")
     elif (folder / "device").exists():
@@ -42,6 +43,11 @@ def first_boot(identity: Path, boot: Path, roster_keys: Sequence[Jwk]) -> list[s
         write_atomically(folder / "request.csr", request.encode())
         done.append(f"{folder}/request.csr: for the operator, who answers with doorward/bundle.json")
     return done
+
+
+def _pins(text: str) -> enrol.Pins:
+    key = ROSTER_KEY.search(text)
+    return enrol.Pins(FINGERPRINT.findall(text), key and key[1])
 
 
 def _text(path: Path) -> str:

@@ -13,7 +13,7 @@ from protocol.certificates import fingerprint
 from protocol.codec import encode
 from protocol.errors import ConfigError, DoorwardError
 from protocol.ids import is_id
-from protocol.keys import PrivateKey, PublicJwk, PublicKey
+from protocol.keys import PrivateKey, PublicJwk, PublicKey, thumbprint
 from protocol.roster import Roster
 from provisioning.authority import issue_device, pem
 from provisioning.folder import Keys, SiteFolder
@@ -81,7 +81,7 @@ def renew_device(folder: SiteFolder, keys: Keys, device: str, request: bytes | N
     """A new certificate, for the same key or the one of `request`; the old one stays good until `settle_device`."""
     old, *newer = folder.certificates(device)
     if newer:  # a third would end the first, which the device may still use
-        raise DoorwardError(f"{device}: a renewal is under way; `device settle` it, or `device remove` and enroll anew")
+        raise DoorwardError(f"{device}: a renewal is under way: `device bundle` prints it, `device settle` ends it")
     key = requested_key(request, device) if request is not None else old.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise ConfigError(f"{device}: its certificate's key is not ECDSA P-256")
@@ -117,6 +117,12 @@ def bundle_of(folder: SiteFolder, device: str) -> Bundle:
         roster=folder.roster(device).jws,
         signaling=f"{record.devices_address}/device",
     )
+
+
+def pins(folder: SiteFolder) -> list[str]:
+    """The options of `doorward-device install` that vouch for a bundle of this site, which travel apart from it."""
+    authorities = [f"--ca-fingerprint={fingerprint(ca)}" for ca in folder.authorities()]
+    return [*authorities, f"--roster-key={thumbprint(folder.record().roster_key.as_dict())}"]
 
 
 def bundle_text(bundle: Bundle) -> str:

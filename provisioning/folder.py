@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from protocol.certificates import load_certificates
 from protocol.codec import decode, encode
-from protocol.errors import ConfigError, PeerError
+from protocol.errors import ConfigError, DoorwardError, PeerError
 from protocol.ids import Id
 from protocol.keys import PrivateKey, PublicJwk, load_private_key, private_key_pem, public_jwk
 from protocol.roster import Roster, SignedRoster, sign_roster, verify_roster
@@ -44,7 +44,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hosts: Annotated[list[Name], Meta(min_length=1, max_length=16)]
     devices_port: Port = 8444
     people_port: Port = 8443
-    page_url: str
+    page_url: Annotated[str, Meta(pattern=r"\Ahttps://[a-z0-9.:\[\]-]+/[A-Za-z0-9/_.-]*\Z", max_length=300)]
     within: list[str] = []
     roster_key: PublicJwk
     first_roster_key: PublicJwk
@@ -118,7 +118,12 @@ class SiteFolder:
             raise ConfigError(f"{self.path}/site.json: {error}; restore it from the site's backup") from error
 
     def write_record(self, record: Record) -> None:
-        self._write("site.json", encode(record))
+        text = encode(record)
+        try:
+            decode(text, Record)  # a record that could not be read again is never written
+        except PeerError as error:
+            raise DoorwardError(f"{self.path}: {error}; a page's address is https://HOST[:PORT]/PATH") from error
+        self._write("site.json", text)
 
     def authorities(self) -> list[x509.Certificate]:
         """The CAs that are trusted; the last one signs."""

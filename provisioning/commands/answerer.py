@@ -42,16 +42,25 @@ def answerer_invite(
         raise DoorwardError(f"{svg}: is in the site's folder, which keeps no invitations; write it elsewhere")
     with operator.change() as keys:
         invited = invite(operator.folder, keys, name, label, devices, buttons, rights(may) or [], operator.now)
-    code = segno.make(invited.link, error="l", micro=False)
-    click.echo(invited.link)
-    if sys.stdout.isatty():
+    click.echo(invited.link)  # before all else: it is the only one
+    code = drawn(invited.link)
+    if code is not None and sys.stdout.isatty():
         code.terminal(compact=True)
     say(f"key {invited.key}: hand the link over by a way that nobody else reads; it is not kept here")
     changed(list(devices))
-    if svg is not None:  # last, since the link is the only one
+    if svg is not None and code is not None:
         drawing = io.BytesIO()
         code.save(drawing, kind="svg", scale=4, xmldecl=True)
         write_file(svg, drawing.getvalue().decode(), secret=True)
+
+
+def drawn(link: str) -> segno.QRCode | None:
+    """Its QR code, if it fits into one."""
+    try:
+        return segno.make_qr(link, error="l")
+    except segno.DataOverflowError:
+        say("the link is too long for a QR code: invite for fewer devices at a time to get one")
+        return None
 
 
 @answerer.command("grant")

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import click
 
-from protocol.certificates import fingerprint
 from protocol.errors import DoorwardError
 from provisioning.commands.common import Operator, changed, command, say
 from provisioning.devices import (
     REQUEST_LIMIT,
     bundle_of,
     bundle_text,
+    pins,
     remove_device,
     renew_device,
     revise,
@@ -65,9 +65,8 @@ def enroll(operator: Operator, host: str, name: str, program: str, sudo: bool) -
     with operator.change() as keys:
         new = name not in operator.folder.devices()
         made = (sign_device if new else renew_device)(operator.folder, keys, name, request, operator.now)
-    pins = [f"--ca-fingerprint={fingerprint(ca)}" for ca in operator.folder.authorities()]
-    _ssh(host, [*remote, "install", *pins], bundle_text(made).encode())
-    say(f"{host}: is {name} now; `doorward-provision publish` tells the server, which does not admit it before")
+    _ssh(host, [*remote, "install", *pins(operator.folder)], bundle_text(made).encode())
+    say(f"{host}: is {name} now; `doorward-provision publish` tells the server")
     if not new:
         say(f"{name} was known: its former certificate stays good until `device settle {name}`")
 
@@ -170,8 +169,7 @@ def door_remove(operator: Operator, device_name: str, name: str) -> None:
 
 
 def _pin(folder: SiteFolder) -> None:
-    pins = " ".join(f"--ca-fingerprint {fingerprint(ca)}" for ca in folder.authorities())
-    say(f"install it with: doorward-device install {pins}")
+    say(f"install it with: doorward-device install {' '.join(pins(folder))}")
 
 
 def _ssh(host: str, remote: Sequence[str], data: bytes) -> bytes:

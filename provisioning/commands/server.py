@@ -9,6 +9,7 @@ import click
 from protocol.certificates import fingerprint
 from protocol.errors import DoorwardError
 from provisioning.commands.common import Operator, changed, command, say
+from provisioning.devices import pins
 from provisioning.house import (
     introduce_ca,
     introduce_roster_key,
@@ -55,7 +56,8 @@ def files(operator: Operator, listen: tuple[str, ...], state: str, no_settings: 
     if sys.stdout.isatty():
         raise DoorwardError("the archive holds the server's key: pipe it on, as in `… | ssh SERVER tar -x -C DIR`")
     passphrase = operator.passphrase()
-    archive = server_files(operator.folder, passphrase, listen, state, operator.now, settings_too=not no_settings)
+    with operator.folder.change():  # nobody renews the certificate between its reading and its key's
+        archive = server_files(operator.folder, passphrase, listen, state, operator.now, settings_too=not no_settings)
     sys.stdout.buffer.write(archive)
 
 
@@ -77,8 +79,8 @@ def ca_introduce(operator: Operator, within: tuple[str, ...]) -> None:
 @ca.command("pins")
 @command
 def ca_pins(operator: Operator) -> None:
-    """Print the options that make `doorward-device install` trust the CAs of this site."""
-    click.echo(" ".join(f"--ca-fingerprint={fingerprint(one)}" for one in operator.folder.authorities()))
+    """Print the options that make `doorward-device install` believe this site: its CAs and its roster key."""
+    click.echo(" ".join(pins(operator.folder)))
 
 
 @ca.command("retire")

@@ -12,14 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from device import enrol
+from device.enrol import Pins
 from device.first_boot import first_boot
 from device.identity import load_identity
 from protocol.certificates import fingerprint
 from protocol.errors import ConfigError, DoorwardError
-from protocol.keys import load_private_key
-from provisioning.devices import bundle_of, bundle_text, renew_device, sign_device
+from protocol.keys import load_private_key, thumbprint
+from provisioning.devices import bundle_of, bundle_text, pins, renew_device, sign_device
 from provisioning.folder import Keys, SiteFolder
 from provisioning.house import init_site, introduce_ca, introduce_roster_key, replace_roster_key, retire_ca
 
@@ -40,8 +42,9 @@ class House:
         return self.site.keys(PASSPHRASE)
 
     @property
-    def pins(self) -> list[str]:
-        return [fingerprint(ca) for ca in self.site.authorities()]
+    def pins(self) -> Pins:
+        marks = [fingerprint(ca) for ca in self.site.authorities()]
+        return Pins(marks, thumbprint(self.site.record().roster_key.as_dict()))
 
     def change(self, act: Callable[[], object]) -> str:
         with self.site.change():
@@ -117,11 +120,19 @@ def test_a_first_bundle_is_held_to_the_pinned_ca(original: House, tmp_path: Path
     house.identity.mkdir()
     shutil.copy(original.identity / "key.pem", house.identity)
     bundle = bundle_text(bundle_of(house.site, DEVICE)).encode()
-    for pins in ([], ["00:" * 31 + "00"]):
-        with pytest.raises(ConfigError, match="not pinned"):
-            enrol.install(house.identity, bundle, pins, [])
+    right = house.pins
+    for given, what in (
+        (Pins(), "roster_key"),
+        (Pins(["00:" * 31 + "00"], right.roster_key), "ca: "),
+        (Pins((), right.roster_key), "ca: "),
+        (Pins(right.authorities), "roster_key"),
+        (Pins(right.authorities, "A" * 43), "roster_key"),
+    ):
+        with pytest.raises(ConfigError, match=what):
+            enrol.install(house.identity, bundle, given, [])
         assert not (house.identity / "bundle.json").exists()
-    assert enrol.install(house.identity, bundle, [pin.lower() for pin in house.pins], []).device == DEVICE
+    lower = Pins([pin.lower() for pin in right.authorities], right.roster_key)
+    assert enrol.install(house.identity, bundle, lower, []).device == DEVICE
 
 
 def test_a_bundle_of_another_site_with_the_same_names_is_refused(house: House, tmp_path: Path) -> None:
@@ -130,9 +141,9 @@ def test_a_bundle_of_another_site_with_the_same_names_is_refused(house: House, t
     bundle = other.sign(enrol.keygen(house.identity, None, new=False)).encode()
     before = (house.identity / "bundle.json").read_bytes()
     with pytest.raises(ConfigError, match="roster_key"):
-        enrol.install(house.identity, bundle, other.pins, [])
-    with pytest.raises(ConfigError, match="not pinned"):
-        enrol.install(house.identity, bundle, [], None)
+        enrol.install(house.identity, bundle, Pins(other.pins.authorities), [])
+    with pytest.raises(ConfigError, match="ca: "):
+        enrol.install(house.identity, bundle, Pins((), other.pins.roster_key), [])
     assert (house.identity / "bundle.json").read_bytes() == before
 
 
@@ -159,7 +170,7 @@ def test_a_new_key_takes_over_with_its_bundle_and_the_old_one_is_gone(house: Hou
     old = load_identity(house.identity)
     bundle = house.renew(enrol.keygen(house.identity, None, new=True))
     assert load_identity(house.identity).fingerprint == old.fingerprint
-    new = enrol.install(house.identity, bundle.encode(), [], [])
+    new = enrol.install(house.identity, bundle.encode(), Pins(), [])
     assert new.fingerprint != old.fingerprint
     assert new.key.public_key() != old.key.public_key()
     assert sorted(path.name for path in house.identity.iterdir()) == ["bundle.json", "key.pem"]
@@ -169,7 +180,7 @@ def test_a_second_ca_must_be_pinned_and_a_retired_one_is_trusted_no_more(house: 
     house.change(lambda: introduce_ca(house.site, [], PASSPHRASE, now()))
     bundle = house.renew().encode()
     with pytest.raises(ConfigError, match="not pinned"):
-        enrol.install(house.identity, bundle, [], [])
+        enrol.install(house.identity, bundle, Pins(), [])
     assert enrol.install(house.identity, bundle, house.pins, []).ca_pem.count("BEGIN") == 2
     with house.site.change(), pytest.raises(Exception, match="the server"):
         retire_ca(house.site)
@@ -177,14 +188,14 @@ def test_a_second_ca_must_be_pinned_and_a_retired_one_is_trusted_no_more(house: 
 
 def test_a_successor_of_the_roster_key_is_believed_and_a_stranger_only_when_asked_for(house: House) -> None:
     bundle = house.change(lambda: introduce_roster_key(house.site, house.keys, PASSPHRASE, now())).encode()
-    with pytest.raises(ConfigError, match="--replace-roster-key"):
-        enrol.install(house.identity, bundle, [], [])
+    with pytest.raises(ConfigError, match="--roster-key"):
+        enrol.install(house.identity, bundle, Pins(), [])
     followed = house.site.record().roster_key.as_dict()
-    enrol.install(house.identity, bundle, [], [followed])
+    enrol.install(house.identity, bundle, Pins(), [followed])
     stranger = house.change(lambda: replace_roster_key(house.site, PASSPHRASE, now())).encode()
-    with pytest.raises(ConfigError, match="--replace-roster-key"):
-        enrol.install(house.identity, stranger, [], [])
-    assert enrol.install(house.identity, stranger, [], None).roster_key != followed
+    with pytest.raises(ConfigError, match="--roster-key"):
+        enrol.install(house.identity, stranger, Pins(), [])
+    assert enrol.install(house.identity, stranger, house.pins, []).roster_key != followed
 
 
 # An interruption leaves the old identity or the new one, and never anything between
@@ -193,6 +204,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from device import enrol
+from device.enrol import Pins
 left = int(sys.argv[2])
 def counted(name):
     true = getattr(os, name)
@@ -203,7 +215,7 @@ def counted(name):
         return true(*given, **named)
     setattr(os, name, call)
 for name in ("open", "fsync", "replace", "rename", "unlink", "fchown", "mkdir", "close"): counted(name)
-enrol.install(Path(sys.argv[1]), sys.stdin.buffer.read(), [], [])
+enrol.install(Path(sys.argv[1]), sys.stdin.buffer.read(), enrol.Pins(), [])
 """
 
 
@@ -229,7 +241,9 @@ def test_killed_at_any_call_the_identity_is_the_old_one_or_the_new_one(house: Ho
         shutil.copytree(before, house.identity)
         code = installed_under(house, bundle, KILLED, str(calls))
         seen.append(load_identity(house.identity).fingerprint)
-        assert enrol.install(house.identity, bundle.encode(), [], []).fingerprint != old, "once more, and it is there"
+        assert enrol.install(house.identity, bundle.encode(), Pins(), []).fingerprint != old, (
+            "once more, and it is there"
+        )
         assert not list(house.identity.glob(".*")), "nothing is left behind"
         if code == 0:
             break
@@ -271,7 +285,7 @@ def test_a_card_brings_the_id_takes_the_request_and_brings_the_bundle(original: 
     with site.site.change():
         sign_device(site.site, site.keys, "side-door", request, now())
     bundle = bundle_text(bundle_of(site.site, "side-door"))
-    card(tmp_path, bundle_json=bundle, ca_fingerprint=f"--ca-fingerprint={site.pins[0]}\n")
+    card(tmp_path, bundle_json=bundle, pins=" ".join(pins(site.site)))
     assert "installed and removed" in first_boot(site.identity, boot, [])[0]
     assert load_identity(site.identity).device == "side-door"
     assert list((boot / "doorward").iterdir()) == []
@@ -282,7 +296,7 @@ def test_a_card_cannot_make_a_device_another_sites(house: House, tmp_path: Path)
     other = House(tmp_path / "other")
     init_site(other.site, "home", ["127.0.0.1"], [], PASSPHRASE, now())
     bundle = other.sign(enrol.keygen(house.identity, None, new=False))
-    boot = card(tmp_path, bundle_json=bundle, ca_fingerprint=other.pins[0])
+    boot = card(tmp_path, bundle_json=bundle, pins=" ".join(pins(other.site)))
     before = load_identity(house.identity).fingerprint
     with pytest.raises(ConfigError):
         first_boot(house.identity, boot, [])
@@ -292,10 +306,41 @@ def test_a_card_cannot_make_a_device_another_sites(house: House, tmp_path: Path)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
 def test_what_root_installs_belongs_to_the_daemons_user(house: House) -> None:
-    os.chown(house.identity, 1234, 1234)
-    enrol.install(house.identity, house.renew().encode(), [], [])
-    owner = (house.identity / "bundle.json").stat()
-    assert (owner.st_uid, owner.st_gid) == (1234, 1234)
+    for path in (house.identity, *house.identity.iterdir()):
+        os.chown(path, 1234, 1234)
+    reachable(house.identity)
+    victim = house.path / "victim"
+    victim.write_text("as it was")
+    (house.identity / ".next-key.pem.new").symlink_to(victim)
+    request = enrol.keygen(house.identity, None, new=True)
+    enrol.install(house.identity, house.renew(request).encode(), Pins(), [])
+    for name in ("bundle.json", "key.pem"):
+        owner = (house.identity / name).stat()
+        assert (owner.st_uid, owner.st_gid) == (1234, 1234)
+    assert victim.read_text() == "as it was", "a link leads root nowhere"
+
+
+def reachable(folder: Path) -> None:
+    """For the daemon's user, whom pytest's folders keep out."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == 0 and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def test_an_interrupted_change_of_the_key_is_finished_before_a_request_is_made(house: House) -> None:
+    bundle = house.renew(enrol.keygen(house.identity, None, new=True))
+    (house.identity / "bundle.json").write_text(bundle)  # and no rename
+    new = load_identity(house.identity)
+    assert new.key_path.name == "next-key.pem"
+    csr = x509.load_pem_x509_csr(enrol.keygen(house.identity, None, new=False).encode())
+    assert csr.public_key() == new.key.public_key(), "never the former key again"
+    assert not (house.identity / "next-key.pem").exists()
+
+
+def test_a_damaged_bundle_says_how_to_get_out(house: House) -> None:
+    (house.identity / "bundle.json").write_text('{"v":1')
+    with pytest.raises(ConfigError, match="first remove"):
+        enrol.install(house.identity, house.renew().encode(), house.pins, [])
 
 
 def test_a_second_renewal_waits_for_the_first_to_be_settled(house: House) -> None:

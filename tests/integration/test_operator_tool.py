@@ -18,6 +18,7 @@ import pytest
 
 from protocol.ids import unb64url
 from protocol.jws import typ_of
+from protocol.keys import thumbprint
 from provisioning.cli import main
 from provisioning.commands.common import Operator
 from provisioning.overview import as_text, expiries, overview
@@ -158,7 +159,9 @@ def test_the_site_is_shown_to_programs_and_a_removed_device_is_still_there(home:
     assert [(one["device"], len(one["certificates"])) for one in view["devices"]] == [(DEVICE, 1), (OTHER, 0)]
     assert view["devices"][0]["answerers"]["alice"]["may"] == ["talk", "open"]
     assert "removed: no certificate of it is good" in home.run("site", "show").stdout
-    assert home.run("ca", "pins").stdout.strip() == f"--ca-fingerprint={view['ca_fingerprints'][0]}"
+    key = thumbprint(home.folder.record().roster_key.as_dict())
+    pins = f"--ca-fingerprint={view['ca_fingerprints'][0]} --roster-key={key}"
+    assert home.run("ca", "pins").stdout.strip() == pins
 
 
 @pytest.mark.parametrize(

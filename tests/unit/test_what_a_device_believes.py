@@ -15,10 +15,10 @@ from protocol.bundle import Bundle
 from protocol.certificates import fingerprint
 from protocol.errors import ConfigError, PeerError
 from protocol.ids import b64url
-from protocol.keys import PrivateKey, PublicJwk, new_key, private_key_pem, public_jwk
+from protocol.keys import PrivateKey, PublicJwk, new_key, private_key_pem, public_jwk, thumbprint
 from protocol.roster import sign_roster
 from protocol.roster_key import Pinned, RosterKey, follow, sign_roster_key
-from provisioning.devices import bundle_of, bundle_text, renew_device, sign_device
+from provisioning.devices import bundle_of, bundle_text, pins, renew_device, sign_device
 from provisioning.house import introduce_ca, introduce_roster_key, replace_roster_key
 from provisioning.rosters import reissued, with_fingerprints
 from tests.unit.site_folders import DEVICE, PASSPHRASE, Home, home, now, request
@@ -50,8 +50,9 @@ def installed(home: Home, path: Path) -> Path:
     path.mkdir(mode=0o700)
     (path / "key.pem").write_bytes(private_key_pem(home.key))
     (path / "key.pem").chmod(0o600)
-    pins = [fingerprint(ca) for ca in home.folder.authorities()]
-    enrol.install(path, bundle_text(bundle_of(home.folder, DEVICE)).encode(), pins, [])
+    marks = [fingerprint(ca) for ca in home.folder.authorities()]
+    given = enrol.Pins(marks, thumbprint(home.folder.record().roster_key.as_dict()))
+    enrol.install(path, bundle_text(bundle_of(home.folder, DEVICE)).encode(), given, [])
     return path
 
 
@@ -63,7 +64,7 @@ def test_a_device_does_not_become_another_one_of_its_own_site(home: Home, tmp_pa
         keys = home.folder.keys(PASSPHRASE)
         bundle = sign_device(home.folder, keys, "back-door", request(home.key, "back-door"), now())
     with pytest.raises(ConfigError, match=f"this is home/{DEVICE}"):
-        enrol.install(identity, bundle_text(bundle).encode(), [], [])
+        enrol.install(identity, bundle_text(bundle).encode(), enrol.Pins(), [])
     assert (identity / "bundle.json").read_bytes() == before
 
 
@@ -90,7 +91,7 @@ def test_a_card_brings_no_other_ca_to_a_device_that_has_one(home: Home, tmp_path
         bundle = renew_device(home.folder, home.folder.keys(PASSPHRASE), DEVICE, None, now())
     (boot / "doorward").mkdir(parents=True)
     (boot / "doorward" / "bundle.json").write_text(bundle_text(bundle))
-    (boot / "doorward" / "ca-fingerprint").write_text("\n".join(map(fingerprint, home.folder.authorities())))
+    (boot / "doorward" / "pins").write_text(" ".join(pins(home.folder)))
     with pytest.raises(ConfigError, match="not pinned"):
         first_boot(identity, boot, [])
     assert (identity / "bundle.json").read_bytes() == before
