@@ -110,13 +110,19 @@ def test_a_button_without_hardware_is_refused_and_the_connection_goes_on(home: W
 def test_of_rosters_that_come_at_once_the_newest_is_kept(home: World) -> None:
     old = home.site.rosters["front-door"]
     serials = range(old.serial + 1, old.serial + 30)
-    for serial in serials:
-        newer = msgspec.structs.replace(old, serial=serial)
-        home.control.ask(do="roster", jws=sign_roster(newer, home.site.roster_key))
+    rosters = [sign_roster(msgspec.structs.replace(old, serial=serial), home.site.roster_key) for serial in serials]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(home.folder / "control.sock"))
+        connection.sendall("".join(json.dumps({"do": "roster", "jws": jws}) + "\n" for jws in rosters).encode())
+        answers = connection.makefile()
+        assert all(json.loads(answers.readline())["ok"] for _ in rosters)
     wait_until("the newest in force", lambda: home.control.ask(do="status")["roster_serial"] == serials[-1])
 
     def kept() -> int:
-        text = (home.state / "roster.jws").read_text().split()[-1]
+        path = home.state / "roster.jws"
+        if not path.exists():
+            return 0
+        text = path.read_text().split()[-1]
         return verify_roster(text, public_jwk(home.site.roster_key), "home", "front-door").roster.serial
 
     wait_until("the newest on the card", lambda: kept() == serials[-1])
