@@ -110,22 +110,24 @@ def _check_pins(bundle: Bundle, installed: DeviceIdentity | None, pins: Pins, su
 @contextlib.contextmanager
 def _as_owner(folder: Path) -> Iterator[None]:
     """What root does in the daemon's folder, it does as the daemon's user: it could be led elsewhere by a link, and the
-    daemon must be able to read what `sudo` installed.
+    daemon must be able to read what `sudo` installed. ConfigError for what cannot be read or written there.
     """
-    if os.geteuid() != 0:
-        yield
-        return
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    owner = there.stat()
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
+    root = os.geteuid() == 0
+    if root:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        owner = there.stat()
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
     try:
         yield
-    except PermissionError as error:
-        raise ConfigError(f"{error.filename}: not the daemon's own: {error.strerror}; chown {folder}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or folder}: {error.strerror}; is it the daemon's, and is there room?"
+        ) from error
     finally:
-        os.seteuid(0)
-        os.setegid(0)
+        if root:
+            os.seteuid(0)
+            os.setegid(0)
 
 
 def _installed(folder: Path) -> DeviceIdentity | None:

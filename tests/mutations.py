@@ -371,7 +371,7 @@ MUTATIONS = (
        "if installed and (bundle.site, bundle.device) != (installed.site, installed.device):", "if False:", BELIEVES),
     _m("install: the roster key that is believed", ENROL_CODE,
        "if key not in believed and thumbprint(key) != pins.roster_key:", "if False:", ENROL),
-    _m("install: as the daemon's user", ENROL_CODE, "    if os.geteuid() != 0:\n", "    if True:\n", ENROL),
+    _m("install: as the daemon's user", ENROL_CODE, "    root = os.geteuid() == 0\n", "    root = False\n", ENROL),
     _m("install: what was interrupted is finished", ENROL_CODE,
        "        if installed is not None and installed.key_path.name == NEXT_KEY:\n", "        if False:\n", ENROL),
     _m("install: one rename", ENROL_CODE,

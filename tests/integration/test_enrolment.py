@@ -1,5 +1,6 @@
 """From a blank device to one of the house: the key is born here, and the bundle that answers it is taken whole."""
 
+import errno
 import json
 import os
 import resource
@@ -349,3 +350,15 @@ def test_a_second_renewal_waits_for_the_first_to_be_settled(house: House) -> Non
     with pytest.raises(DoorwardError, match="settle"):
         house.renew()
     assert house.site.certificates(DEVICE) == held, "the one in use stays good"
+
+
+def test_a_card_without_room_is_one_line(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bundle = house.renew().encode()
+    before = load_identity(house.identity).fingerprint
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="No space left"):
+        enrol.install(house.identity, bundle, house.pins, [])
+    assert load_identity(house.identity).fingerprint == before
