@@ -85,7 +85,7 @@ class Station:
             case SignalingSaid(ErrorMessage(code=code, message=message)):
                 return [Note("warning", "server-error", {"code": code, "message": message})]
             case SignalingUp(welcome):
-                taken = (self._take(welcome.roster) if welcome.roster else []) or self._confirm()
+                taken = [*(self._take(welcome.roster) if welcome.roster else []), *self._confirm()]
                 # The roster first: the sessions that came with it are judged by it.
                 changed = self._roster_in_force(now)
                 first = [out for change in changed for out in self._machines(change, now)]
