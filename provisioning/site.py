@@ -27,10 +27,9 @@ from protocol.messages import May
 from protocol.roster import Answerer, Button, Door, Roster, sign_roster, verify_roster
 from provisioning.authority import Authority, host_name, issue_device, issue_server, new_authority, pem
 from provisioning.files import write_file
+from provisioning.folder import host_port
 from provisioning.invitation import invitation_link
-
-ROSTER_DAYS = 30
-"""How long a withheld removal could matter (protocol section 8, rule 5)."""
+from provisioning.rosters import ROSTER_DAYS
 
 ANY_HOME = ("localhost", "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
 """What a demonstration's CA may vouch for besides the plan's hosts: it is taken up again wherever the machine is."""
@@ -83,7 +82,7 @@ class Site:
         return self.folder / "devices" / device
 
     def invitation(self, person: str) -> str:
-        host = _host_port(self.plan.hosts[0], self.plan.people_port)
+        host = host_port(self.plan.hosts[0], self.plan.people_port)
         serials = {device: roster.serial for device, roster in self.rosters.items()}
         return invitation_link(
             f"https://{host}/",
@@ -193,7 +192,7 @@ def _issue_device(
         ca=pem(site.authority.certificate),
         roster_key=PublicJwk(**public_jwk(site.roster_key)),
         roster=sign_roster(roster, site.roster_key),
-        signaling=f"wss://{_host_port(plan.hosts[0], plan.devices_port)}/device",
+        signaling=f"wss://{host_port(plan.hosts[0], plan.devices_port)}/device",
     )
     write_file(site.identity(device) / "bundle.json", encode(bundle))
     return roster
@@ -236,7 +235,7 @@ def _write_server(folder: Path, plan: SitePlan, authority: Authority, roster_key
     _write_key(folder / "server-key.pem", key)
     write_file(folder / "roster-key.json", json.dumps(roster_key))
     listen = json.dumps(list(plan.listen))
-    hosts = json.dumps([_host_port(host, plan.people_port) for host in plan.hosts])
+    hosts = json.dumps([host_port(host, plan.people_port) for host in plan.hosts])
     write_file(
         folder / "signaling.toml",
         f'site = "{plan.site}"\nroster_key = "roster-key.json"\nca = "ca.pem"\ncertificate = "server.pem"\n'
@@ -244,7 +243,3 @@ def _write_server(folder: Path, plan: SitePlan, authority: Authority, roster_key
         f"[devices]\nlisten = {listen}\nport = {plan.devices_port}\n\n"
         f"[people]\nlisten = {listen}\nport = {plan.people_port}\nhosts = {hosts}\n",
     )
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
