@@ -6,10 +6,14 @@ the same contract suite as the real adapter.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from protocol.candidates import Candidate
 from protocol.messages import IceServer
+
+if TYPE_CHECKING:  # the configuration imports this module, and the button does not wait for numpy
+    import numpy as np
+    import numpy.typing as npt
 
 LampPattern = Literal["off", "on", "ringing", "failed"]
 ToneName = Literal["ringback", "busy", "nobody", "released", "fault"]
@@ -82,6 +86,23 @@ class Sound(Protocol):
         """Play a tone until told otherwise; None stops it."""
 
     def close(self) -> None: ...
+
+
+class VoiceFilter(Protocol):
+    """Leaves of what the microphone hears what was said at the door: without the loudspeaker's echo, without noise.
+
+    Both methods are called on the thread that reads the microphone, and nowhere else.
+    """
+
+    def process(self, near: "npt.NDArray[np.int16]", far: "npt.NDArray[np.int16]") -> "npt.NDArray[np.int16]":
+        """10 ms of the microphone, filtered: 480 samples, mono, 48 kHz, like both arguments.
+
+        `far` is what was written to the loudspeaker in that time, zeros where it was silent. How long it takes from
+        there into the microphone is not known; it stays the same until `reset`, but for the cards' clocks drifting.
+        """
+
+    def reset(self) -> None:
+        """Somebody begins to listen: what was learned may no longer hold."""
 
 
 class Peers(Protocol):
