@@ -58,14 +58,43 @@ class LinksConfig(_Table, frozen=True):
     standing: bool = True
 
 
+Width = Annotated[int, Meta(ge=320, le=1920, multiple_of=16)]
+Height = Annotated[int, Meta(ge=180, le=1080, multiple_of=4)]
+Fps = Annotated[int, Meta(ge=5, le=30)]
+
+
+class SmallVideoConfig(_Table, frozen=True):
+    """The second picture, for slow links and for browsers without H.264; no member more than the first picture's."""
+
+    width: Width
+    height: Height
+    fps: Fps = 15
+    bitrate_bps: Annotated[int, Meta(ge=150_000, le=2_000_000)] = 400_000
+
+
 class VideoConfig(_Table, frozen=True):
-    """Size in pixels, `fps` frames a second, at most `bitrate_bps`."""
+    """Size in pixels, `fps` frames a second, at most `bitrate_bps`; see docs/video.md."""
 
     source: Literal["pattern"] = "pattern"
-    width: Annotated[int, Meta(ge=320, le=1920, multiple_of=16)] = 1280
-    height: Annotated[int, Meta(ge=180, le=1080, multiple_of=4)] = 720
-    fps: Annotated[int, Meta(ge=5, le=30)] = 30
+    width: Width = 1280
+    height: Height = 720
+    fps: Fps = 30
     bitrate_bps: Annotated[int, Meta(ge=200_000, le=8_000_000)] = 2_000_000
+    small: SmallVideoConfig | None = None
+
+    @property
+    def second(self) -> SmallVideoConfig:
+        """The small picture: as configured, or 640 wide (half as wide below 1280) in the shape of the first."""
+        if self.small is not None:
+            return self.small
+        width = 640 if self.width >= 1280 else max(320, self.width // 32 * 16)
+        height = max(180, self.height * width // self.width // 4 * 4)
+        return SmallVideoConfig(
+            width=width,
+            height=height,
+            fps=min(15, self.fps),
+            bitrate_bps=min(400_000, max(150_000, self.bitrate_bps // 2)),
+        )
 
 
 Factor = Annotated[float, Meta(ge=0.05, le=1)]
@@ -134,6 +163,10 @@ def load_config(path: Path) -> Config:
 
 
 def _check(path: Path, config: Config) -> None:
+    for member in ("width", "height", "fps", "bitrate_bps"):
+        most = getattr(config.video, member)
+        if getattr(config.video.second, member) > most:
+            raise ConfigError(f"{path}: video.small.{member}: more than video.{member} ({most}); make it that or less")
     used: dict[int, str] = {}
     pins = {f"button.{name}": button.pin_bcm for name, button in config.button.items()}
     pins |= {f"door.{name}": door.pin_bcm for name, door in config.door.items()}

@@ -17,13 +17,17 @@ if TYPE_CHECKING:  # the configuration imports this module, and the button does 
 
 LampPattern = Literal["off", "on", "ringing", "failed"]
 ToneName = Literal["ringback", "busy", "nobody", "released", "fault"]
+Stream = Literal["main", "small", "vp8"]
+"""H.264 at full size; H.264 at the small size, for slow links; VP8 at the small size, for browsers without H.264."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One H.264 access unit: Annex-B `data`, `pts` on the 90 kHz clock, `drawn_at` in wall-clock seconds.
+    """One encoded picture, `pts` on the 90 kHz clock, `drawn_at` in wall-clock seconds.
 
-    A key frame carries its parameter sets.
+    `data` is an H.264 access unit in Annex-B form, a key frame with its parameter sets, or one VP8 frame. All streams
+    of a camera count `pts` on one clock, and never back, so that a viewer can be moved from one to another; two streams
+    of one picture may have the same.
     """
 
     data: bytes
@@ -55,20 +59,52 @@ class Panel(Protocol):
         """Lower every strike and give the lines back. May be called twice."""
 
 
+@dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """What a stream is made at: size in pixels, `fps` frames a second, at most `bitrate_bps`."""
+
+    width: int
+    height: int
+    fps: int
+    bitrate_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One picture that is not encoded: planar YUV 4:2:0 (`i420`: Y, U, V, lines without padding), studio range.
+
+    `taken_at` in wall-clock seconds. Width and height are even.
+    """
+
+    width: int
+    height: int
+    i420: bytes
+    taken_at: float
+
+
 class VideoSource(Protocol):
-    """A camera with its encoder: encodes only while somebody watches."""
+    """A camera with its encoders, one for each stream. Encodes a stream only while somebody watches that stream."""
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        """Claim the camera, on the event loop; HardwareError if that fails. Posts HardwareFault and HardwareBack."""
 
-    def watch(self, sink: Callable[[EncodedFrame], None]) -> Callable[[], None]:
-        """Send frames to `sink`, on the event loop's thread, a key frame first. Returns how to stop."""
+    def watch(self, sink: Callable[[EncodedFrame], None], stream: Stream = "main") -> Callable[[], None]:
+        """Send a stream's frames to `sink`, on the event loop's thread: a key frame first, at once.
 
-    def request_key_frame(self) -> None:
-        """The next frame is a key frame; honoured at most once per 300 ms."""
+        Returns how to stop. A camera that is lost and found again goes on, with a key frame.
+        """
 
-    def set_bitrate(self, bitrate_bps: int) -> None: ...
+    def request_key_frame(self, stream: Stream = "main") -> None:
+        """A key frame within two frames; at most one in 300 ms for each stream, however many ask."""
 
-    def close(self) -> None: ...
+    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
+        """From the next frames on; held between the encoder's floor and what the stream was configured for."""
+
+    async def snapshot(self) -> Still | None:
+        """One picture at the size of `main`, also while nobody watches; None if none can be had within 2 s."""
+
+    def close(self) -> None:
+        """Let the camera go. May be called twice; viewers stay, and go on after the next `open`."""
 
 
 class Sound(Protocol):

@@ -4,16 +4,16 @@ What is heavy to import is imported when it is built.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
 
 from device.adapters.gpio import GpiozeroPanel, PanelWiring, StrikeLine
-from device.config import Config
+from device.config import Config, VideoConfig
 from device.core.events import Event
 from device.identity import DeviceIdentity
-from device.ports import Peers, Sound, ToneName, VideoSource
+from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource
 from protocol.errors import ConfigError
 
 log = structlog.get_logger()
@@ -48,8 +48,14 @@ def build_sound(config: Config, post: Post) -> Sound:
 def build_video(config: Config, caption: str, post: Post) -> VideoSource:
     from device.adapters.pattern import PatternCamera  # noqa: PLC0415 - PyAV's import must not delay the button
 
-    video = config.video
-    return PatternCamera(video.width, video.height, video.fps, video.bitrate_bps, caption, post)
+    return PatternCamera(stream_formats(config.video), caption, post)
+
+
+def stream_formats(video: VideoConfig) -> Mapping[Stream, StreamFormat]:
+    """What each stream of the camera is to be; VP8 is made at the small size."""
+    second = video.second
+    small = StreamFormat(second.width, second.height, second.fps, second.bitrate_bps)
+    return {"main": StreamFormat(video.width, video.height, video.fps, video.bitrate_bps), "small": small, "vp8": small}
 
 
 def build_peers(config: Config, identity: DeviceIdentity, video: VideoSource, sound: Sound, post: Post) -> Peers:

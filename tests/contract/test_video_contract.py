@@ -1,4 +1,4 @@
-"""The camera's contract, on the fake and on the test picture with its real encoder."""
+"""The camera's contract, on the fake and on the test picture with its real encoders, for each of its streams."""
 
 import asyncio
 import threading
@@ -7,34 +7,40 @@ from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
-from device.adapters.pattern import KEY_FRAME_GAP_S, PENDING_FRAMES, PatternCamera
+from device.adapters.pattern import PatternCamera
 from device.core.events import Event, HardwareFault
-from device.errors import HardwareError
-from device.media.h264 import FLOOR_BPS, H264Encoder
+from device.media.delivery import KEY_FRAME_GAP_S, PENDING_FRAMES
+from device.media.h264 import H264Encoder
 from device.media.timecode import decode_time_code
-from device.ports import EncodedFrame, VideoSource
+from device.media.vp8 import Vp8Encoder
+from device.ports import EncodedFrame, Stream, StreamFormat, VideoSource
 from tests.fakes.media import FakeVideoSource
 from tests.harness.processes import SCALE
+from tests.harness.video import IDR, PPS, SPS, decode, nal_types, nal_units
 
-SIZE = (640, 480)
-FPS = 30
-SPS, PPS, IDR = 7, 8, 5
-"""NAL unit types (table 7-1 of H.264)."""
+SIZE, SMALL = (640, 480), (320, 240)
+FPS, SMALL_FPS = 30, 15
+CLOCK_HZ = 90_000
+STREAMS: list[Stream] = ["main", "small", "vp8"]
+FORMATS: dict[Stream, StreamFormat] = {
+    "main": StreamFormat(*SIZE, FPS, 1_000_000),
+    "small": StreamFormat(*SMALL, SMALL_FPS, 300_000),
+    "vp8": StreamFormat(*SMALL, SMALL_FPS, 300_000),
+}
 
 
 class Viewer:
     """A sink that keeps what it got, and from which thread."""
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: VideoSource, stream: Stream = "main") -> None:
         self.frames: list[EncodedFrame] = []
         self.threads: set[int] = set()
         self._source = source
+        self._stream = stream
         self._got = asyncio.Event()
-        self.stop: Callable[[], None] = source.watch(self._take)
+        self.stop: Callable[[], None] = source.watch(self._take, stream)
 
     def _take(self, frame: EncodedFrame) -> None:
         self.frames.append(frame)
@@ -46,7 +52,7 @@ class Viewer:
         while len(self.frames) < count:
             self._got.clear()
             if isinstance(self._source, FakeVideoSource):
-                self._source.show()
+                self._source.show(self._stream)
             else:
                 await asyncio.wait_for(self._got.wait(), 5 * SCALE)
         return self.frames[:count]
@@ -55,7 +61,7 @@ class Viewer:
 @pytest.fixture
 async def pattern() -> AsyncIterator[PatternCamera]:
     posted: list[Event] = []
-    camera = PatternCamera(*SIZE, FPS, 1_000_000, "home · front-door", posted.append)
+    camera = PatternCamera(FORMATS, "home · front-door", posted.append)
     camera.open()
     yield camera
     camera.close()
@@ -67,134 +73,214 @@ async def source(request: pytest.FixtureRequest) -> AsyncIterator[VideoSource]:
     made: VideoSource = (
         FakeVideoSource(*SIZE)
         if request.param == "fake"
-        else PatternCamera(*SIZE, FPS, 1_000_000, "home · front-door", lambda _: None)
+        else PatternCamera(FORMATS, "home · front-door", lambda _: None)
     )
     made.open()
     yield made
     made.close()
 
 
-async def test_a_newcomer_starts_with_a_key_frame_that_decodes(source: VideoSource) -> None:
-    first, *rest = await Viewer(source).until(5)
+every_stream = pytest.mark.parametrize("stream", STREAMS)
+
+
+@every_stream
+async def test_a_newcomer_starts_with_a_key_frame_that_decodes(source: VideoSource, stream: Stream) -> None:
+    first, *rest = await Viewer(source, stream).until(5)
     assert first.key
-    assert [kind for kind in nal_types(first.data) if kind in (SPS, PPS, IDR)][:3] == [SPS, PPS, IDR]
     assert not any(frame.key for frame in rest)
-    assert all(frame.data.startswith((b"\0\0\1", b"\0\0\0\1")) for frame in (first, *rest))
-    pictures = decode([first, *rest])
-    assert [(picture.width, picture.height) for picture in pictures] == [SIZE] * 5
+    pictures = decode([first, *rest], stream)
+    assert [(picture.width, picture.height) for picture in pictures] == [SIZE if stream == "main" else SMALL] * 5
 
 
-async def test_a_second_viewer_starts_with_a_key_frame_too(source: VideoSource) -> None:
-    early = Viewer(source)
+@pytest.mark.parametrize("stream", ["main", "small"])
+async def test_h264_is_annex_b_with_its_parameter_sets(source: VideoSource, stream: Stream) -> None:
+    frames = await Viewer(source, stream).until(5)
+    assert [kind for kind in nal_types(frames[0].data) if kind in (SPS, PPS, IDR)][:3] == [SPS, PPS, IDR]
+    assert all(frame.data.startswith((b"\0\0\1", b"\0\0\0\1")) for frame in frames)
+
+
+@every_stream
+async def test_a_second_viewer_starts_with_a_key_frame_too(source: VideoSource, stream: Stream) -> None:
+    early = Viewer(source, stream)
     await early.until(3)
-    late = Viewer(source)
+    late = Viewer(source, stream)
     frames = await late.until(2)
     assert frames[0].key
-    assert len(decode(frames)) == 2
+    assert len(decode(frames, stream)) == 2
     assert frames[0] in early.frames, "one encoding serves all"
 
 
-async def test_time_stamps_rise(source: VideoSource) -> None:
-    frames = await Viewer(source).until(6)
+async def test_streams_are_watched_apart(source: VideoSource) -> None:
+    main, vp8 = Viewer(source, "main"), Viewer(source, "vp8")
+    await main.until(3)
+    await vp8.until(3)
+    main.stop()
+    seen = len(main.frames)
+    await vp8.until(len(vp8.frames) + 3)
+    assert len(main.frames) == seen
+    assert len(decode(vp8.frames, "vp8")) == len(vp8.frames)
+
+
+async def test_who_moves_to_another_stream_goes_on_from_its_key_frame_on_the_same_clock(source: VideoSource) -> None:
+    main = Viewer(source, "main")
+    await main.until(4)
+    main.stop()
+    small = Viewer(source, "small")
+    frames = await small.until(2)
+    main_again = Viewer(source, "main")
+    moved = [main.frames[-1], *frames, *await main_again.until(1)]
+    assert [frame.key for frame in moved] == [False, True, False, True]
+    assert all(later.pts >= earlier.pts for earlier, later in pairwise(moved)), "of one picture they may be equal"
+    if not isinstance(source, FakeVideoSource):
+        for earlier, later in pairwise(moved):
+            assert (later.pts - earlier.pts) / CLOCK_HZ == pytest.approx(later.drawn_at - earlier.drawn_at, abs=0.02)
+
+
+@every_stream
+async def test_time_stamps_rise(source: VideoSource, stream: Stream) -> None:
+    frames = await Viewer(source, stream).until(6)
     assert all(later.pts > earlier.pts for earlier, later in pairwise(frames))
 
 
-async def test_a_key_frame_comes_within_two_frames_of_asking(source: VideoSource) -> None:
-    viewer = Viewer(source)
+@every_stream
+async def test_a_key_frame_comes_within_two_frames_of_asking(source: VideoSource, stream: Stream) -> None:
+    viewer = Viewer(source, stream)
     enough = int(FPS * KEY_FRAME_GAP_S) + 2
     await viewer.until(enough)
     asked_at = len(viewer.frames)
-    source.request_key_frame()
+    source.request_key_frame(stream)
     frames = await viewer.until(asked_at + 2)
     keys = [frame for frame in frames[asked_at:] if frame.key]
     assert len(keys) == 1
-    assert len(decode(keys)) == 1
+    assert len(decode(keys, stream)) == 1
+
+
+@every_stream
+async def test_key_frames_come_no_closer_than_the_gap(source: VideoSource, stream: Stream) -> None:
+    viewer = Viewer(source, stream)
+    for count in range(1, 25):
+        source.request_key_frame(stream)
+        await viewer.until(count)
+    keys = [frame.pts / CLOCK_HZ for frame in viewer.frames if frame.key]
+    assert len(keys) >= 2
+    assert all(later - earlier >= KEY_FRAME_GAP_S - 0.005 for earlier, later in pairwise(keys))
+
+
+async def test_asking_for_one_stream_s_key_frame_leaves_the_others_alone(source: VideoSource) -> None:
+    main, small = Viewer(source, "main"), Viewer(source, "small")
+    await main.until(int(FPS * KEY_FRAME_GAP_S) + 2)
+    await small.until(int(FPS * KEY_FRAME_GAP_S) + 2)
+    main_before, small_before = len(main.frames), len(small.frames)
+    source.request_key_frame("small")
+    assert any(frame.key for frame in (await small.until(small_before + 2))[small_before:])
+    assert not any(frame.key for frame in (await main.until(main_before + 4))[main_before:])
 
 
 async def test_who_stopped_gets_nothing_more(source: VideoSource) -> None:
     gone, stays = Viewer(source), Viewer(source)
     await gone.until(2)
     gone.stop()
+    gone.stop()
     seen = len(gone.frames)
     await stays.until(len(stays.frames) + 3)
     assert len(gone.frames) == seen
 
 
-async def test_sinks_are_called_on_the_event_loop(source: VideoSource) -> None:
-    viewer = Viewer(source)
+@every_stream
+async def test_sinks_are_called_on_the_event_loop(source: VideoSource, stream: Stream) -> None:
+    viewer = Viewer(source, stream)
     await viewer.until(3)
     assert viewer.threads == {threading.get_ident()}
 
 
-# What only the real encoder can show
+async def test_a_picture_is_had_while_nobody_watches_and_while_somebody_does(source: VideoSource) -> None:
+    for _ in range(2):
+        before = time.time()
+        still = await source.snapshot()
+        assert still is not None
+        assert (still.width, still.height) == SIZE
+        assert len(still.i420) == SIZE[0] * SIZE[1] * 3 // 2
+        assert before - 0.001 <= still.taken_at <= time.time()
+        await Viewer(source).until(1)
 
 
-async def test_the_picture_tells_when_it_was_drawn(pattern: PatternCamera) -> None:
+# What only the real encoders can show
+
+
+@every_stream
+async def test_the_picture_tells_when_it_was_drawn(pattern: PatternCamera, stream: Stream) -> None:
     before = time.time()
-    frames = await Viewer(pattern).until(10)
-    for frame, picture in zip(frames, decode(frames), strict=True):
-        told = decode_time_code(picture.to_ndarray()[: SIZE[1]])
+    frames = await Viewer(pattern, stream).until(10)
+    for frame, picture in zip(frames, decode(frames, stream), strict=True):
+        told = decode_time_code(picture.to_ndarray()[: picture.height])
         assert told is not None
         assert told == pytest.approx(frame.drawn_at, abs=0.001)
         assert before - 0.001 <= told <= time.time()
 
 
-async def test_it_is_constrained_baseline(pattern: PatternCamera) -> None:
-    (frame,) = await Viewer(pattern).until(1)
+@pytest.mark.parametrize("stream", ["main", "small"])
+async def test_it_is_constrained_baseline(pattern: PatternCamera, stream: Stream) -> None:
+    (frame,) = await Viewer(pattern, stream).until(1)
     sps = next(nal for nal in nal_units(frame.data) if nal[0] & 0x1F == SPS)
     profile, constraints = sps[1], sps[2]
     assert profile == 66
     assert constraints & 0x40, "constraint_set1_flag: decodable as Main, hence constrained"
 
 
-async def test_key_frames_come_no_closer_than_the_gap(pattern: PatternCamera) -> None:
-    viewer = Viewer(pattern)
-    for count in range(1, 25):
-        pattern.request_key_frame()
-        await viewer.until(count)
-    keys = [frame.drawn_at for frame in viewer.frames if frame.key]
-    assert len(keys) >= 2
-    assert all(later - earlier >= KEY_FRAME_GAP_S - 0.005 for earlier, later in pairwise(keys))
-
-
-async def test_the_first_frame_does_not_wait_for_the_next_tick() -> None:
+@every_stream
+async def test_the_first_frame_does_not_wait_for_the_next_tick(stream: Stream) -> None:
     """At 5 frames a second a tick is 200 ms; the first frame is there long before."""
-    camera = PatternCamera(*SIZE, 5, 500_000, "slow", lambda _: None)
+    formats = dict.fromkeys(STREAMS, StreamFormat(*SIZE, 5, 500_000))
+    camera = PatternCamera(formats, "slow", lambda _: None)
     camera.open()
     try:
-        await Viewer(camera).until(1)  # the encoder is warm
+        await Viewer(camera, stream).until(1)  # the encoder is warm
         waits = []
         for _ in range(5):
             began = time.monotonic()
-            await Viewer(camera).until(1)
+            await Viewer(camera, stream).until(1)
             waits.append(time.monotonic() - began)
         assert sorted(waits)[2] < 0.05 * SCALE
     finally:
         camera.close()
 
 
-async def test_the_pace_is_kept(pattern: PatternCamera) -> None:
-    frames = await Viewer(pattern).until(FPS + 1)
-    assert (frames[-1].pts - frames[0].pts) / 90_000 == pytest.approx(1.0, abs=0.1 * SCALE)
+@every_stream
+async def test_the_pace_is_kept(pattern: PatternCamera, stream: Stream) -> None:
+    others: list[Stream] = [other for other in STREAMS if other != stream]
+    _ = [Viewer(pattern, other) for other in others]  # whoever else is watching
+    frames = await Viewer(pattern, stream).until(FORMATS[stream].fps + 1)
+    assert (frames[-1].pts - frames[0].pts) / CLOCK_HZ == pytest.approx(1.0, abs=0.1 * SCALE)
     assert frames[-1].drawn_at - frames[0].drawn_at == pytest.approx(1.0, abs=0.1 * SCALE)
 
 
-async def test_nobody_watches_nothing_is_drawn(pattern: PatternCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_what_is_watched_is_encoded(pattern: PatternCamera, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[tuple[type, int]] = []
+    for made in (H264Encoder, Vp8Encoder):
+        monkeypatch.setattr(made, "encode", _counted(made, encoded))
     viewer = Viewer(pattern)
-    await viewer.until(2)
+    await viewer.until(5)
+    assert set(encoded) == {(H264Encoder, SIZE[0])}
+    vp8 = Viewer(pattern, "vp8")
+    await vp8.until(2)
+    vp8.stop()
     viewer.stop()
-    encoded = 0
-    encode = H264Encoder.encode
-
-    def counted(self: H264Encoder, *frame: Any, key: bool) -> tuple[bytes, bool]:
-        nonlocal encoded
-        encoded += 1
-        return encode(self, *frame, key=key)
-
-    monkeypatch.setattr(H264Encoder, "encode", counted)
+    assert set(encoded) == {(H264Encoder, SIZE[0]), (Vp8Encoder, SMALL[0])}
+    encoded.clear()
     await asyncio.sleep(10 / FPS)  # nothing is to happen: there is no event to wait for
-    assert encoded <= 1  # the frame that was under way
+    assert len(encoded) <= 2  # the frame that was under way
     assert (await Viewer(pattern).until(1))[0].key
+
+
+def _counted(made: type, encoded: list[tuple[type, int]]) -> Callable[..., tuple[bytes, bool]]:
+    encode = made.encode  # type: ignore[attr-defined] # either encoder
+
+    def counted(self: Any, frame: Any, pts: int, *, key: bool) -> tuple[bytes, bool]:
+        encoded.append((made, frame.width))
+        done: tuple[bytes, bool] = encode(self, frame, pts, key=key)
+        return done
+
+    return counted
 
 
 async def test_a_busy_loop_gets_a_key_frame_instead_of_old_ones(pattern: PatternCamera) -> None:
@@ -210,11 +296,23 @@ async def test_a_busy_loop_gets_a_key_frame_instead_of_old_ones(pattern: Pattern
     assert frames[gap].key, "what follows lost frames is a key frame"
 
 
-async def test_closing_may_be_repeated_and_the_camera_opened_again(pattern: PatternCamera) -> None:
+async def test_closing_may_be_repeated_and_who_watches_goes_on_after_opening_again(pattern: PatternCamera) -> None:
+    viewer = Viewer(pattern)
+    await viewer.until(2)
     pattern.close()
     pattern.close()
+    await asyncio.sleep(0)  # what was handed over already
+    seen = len(viewer.frames)
     pattern.open()
-    assert (await Viewer(pattern).until(1))[0].key
+    frames = (await viewer.until(seen + 2))[seen:]
+    assert [frame.key for frame in frames] == [True, False]
+    assert frames[0].pts > viewer.frames[seen - 1].pts
+
+
+async def test_a_camera_without_pictures_gives_no_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.media.streams.SNAPSHOT_S", 0.05)
+    camera = PatternCamera(FORMATS, "", lambda _: None)
+    assert await camera.snapshot() is None  # it was never opened
 
 
 async def test_an_encoder_that_fails_is_a_fault_of_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +322,7 @@ async def test_an_encoder_that_fails_is_a_fault_of_the_camera(monkeypatch: pytes
     def post(event: Event) -> None:
         loop.call_soon_threadsafe(posted.put_nowait, event)
 
-    camera = PatternCamera(*SIZE, FPS, 500_000, "", post)
+    camera = PatternCamera(FORMATS, "", post)
 
     def broken(*_: Any, **__: Any) -> tuple[bytes, bool]:
         raise MemoryError("no buffers left")
@@ -236,58 +334,3 @@ async def test_an_encoder_that_fails_is_a_fault_of_the_camera(monkeypatch: pytes
     assert isinstance(fault, HardwareFault)
     assert fault.what == "camera"
     assert "no buffers left" in fault.detail
-
-
-def test_a_size_that_cannot_be_encoded_is_a_hardware_error() -> None:
-    with pytest.raises(HardwareError, match="camera"):
-        H264Encoder(0, 0, FPS, 1_000_000)
-
-
-def test_the_bit_rate_follows_while_it_runs() -> None:
-    encoder = H264Encoder(*SIZE, FPS, 1_500_000)
-    noise = np.random.default_rng(1)
-    picture = av.VideoFrame(*SIZE, "yuv420p")
-    number = 0
-
-    def bit_rate(frames: int) -> float:
-        nonlocal number
-        size = 0
-        for _ in range(frames):
-            for plane in picture.planes:
-                plane.update(noise.integers(0, 60, plane.buffer_size, np.uint8).tobytes())
-            size += len(encoder.encode(picture, number * 3000, key=False)[0])
-            number += 1
-        return size * 8 * FPS / frames
-
-    bit_rate(30)
-    assert bit_rate(60) == pytest.approx(1_500_000, rel=0.3)
-    encoder.set_bitrate(400_000)
-    bit_rate(45)
-    assert bit_rate(60) == pytest.approx(400_000, rel=0.3)
-    encoder.set_bitrate(1)
-    bit_rate(60)
-    assert bit_rate(60) == pytest.approx(FLOOR_BPS, rel=0.4)
-    encoder.set_bitrate(9_000_000)
-    bit_rate(60)
-    assert bit_rate(60) == pytest.approx(1_500_000, rel=0.3)
-
-
-def nal_units(data: bytes) -> list[bytes]:
-    return [unit for unit in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if unit]
-
-
-def nal_types(data: bytes) -> list[int]:
-    return [unit[0] & 0x1F for unit in nal_units(data)]
-
-
-def decode(frames: list[EncodedFrame]) -> list[Any]:
-    """The pictures, by a decoder that has seen nothing before."""
-    decoder: Any = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    pictures: list[Any] = []
-    for frame in frames:
-        packet = av.Packet(frame.data)
-        packet.pts = frame.pts
-        pictures += decoder.decode(packet)
-    pictures += decoder.decode(None)
-    return pictures

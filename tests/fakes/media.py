@@ -1,63 +1,103 @@
 """A camera, a microphone and a loudspeaker that do what the test says."""
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
-from device.ports import EncodedFrame, OpusPacket, ToneName
+from device.ports import EncodedFrame, OpusPacket, Still, Stream, ToneName
 
 
 class FakeVideoSource:
-    """`device.ports.VideoSource`: `show` sends the next frame to whoever watches, a key frame first for a newcomer."""
+    """`device.ports.VideoSource`, 30 frames a second: `show` sends the next frame of a stream to whoever watches it."""
 
     def __init__(self, width: int = 320, height: int = 240) -> None:
-        self.sinks: list[Callable[[EncodedFrame], None]] = []
-        self.key_frames_asked = 0
-        self.bitrates: list[int] = []
+        self.key_frames_asked: list[Stream] = []
+        self.bitrates: list[tuple[Stream, int]] = []
         self._size = (width, height)
-        self._encoder = self._new_encoder()
+        self._streams: dict[Stream, FakeStream] = {
+            "main": FakeStream("libx264", width, height),
+            "small": FakeStream("libx264", width // 2, height // 2),
+            "vp8": FakeStream("libvpx", width // 2, height // 2),
+        }
         self._number = 0
+
+    @property
+    def watched(self) -> list[Stream]:
+        """The stream of everybody who watches."""
+        return [name for name, stream in self._streams.items() for _ in stream.sinks]
+
+    def sinks(self, stream: Stream = "main") -> list[Callable[[EncodedFrame], None]]:
+        return self._streams[stream].sinks
 
     def open(self) -> None:
         """Nothing to claim."""
 
-    def watch(self, sink: Callable[[EncodedFrame], None]) -> Callable[[], None]:
-        self.sinks.append(sink)
-        self._encoder = self._new_encoder()
-        return lambda: self.sinks.remove(sink)
+    def watch(self, sink: Callable[[EncodedFrame], None], stream: Stream = "main") -> Callable[[], None]:
+        watched = self._streams[stream]
+        watched.sinks.append(sink)
+        watched.newcomer = True
+        return lambda: watched.sinks.remove(sink) if sink in watched.sinks else None
 
-    def request_key_frame(self) -> None:
-        self.key_frames_asked += 1
-        self._encoder = self._new_encoder()
+    def request_key_frame(self, stream: Stream = "main") -> None:
+        self.key_frames_asked.append(stream)
+        self._streams[stream].asked = True
 
-    def set_bitrate(self, bitrate_bps: int) -> None:
-        self.bitrates.append(bitrate_bps)
+    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
+        self.bitrates.append((stream, bitrate_bps))
+
+    async def snapshot(self) -> Still | None:
+        width, height = self._size
+        return Still(width, height, bytes([128]) * (width * height * 3 // 2), time.time())
 
     def close(self) -> None:
-        self.sinks.clear()
+        """Nothing to let go."""
 
-    def show(self) -> EncodedFrame:
-        """Encode one frame and hand it to every sink."""
-        picture = av.VideoFrame(*self._size, "yuv420p")
-        picture.pts = self._number
-        packets = self._encoder.encode(picture)
-        data = b"".join(bytes(packet) for packet in packets)
-        frame = EncodedFrame(data, self._number * 3000, any(packet.is_keyframe for packet in packets), 0.0)
+    def show(self, stream: Stream = "main") -> EncodedFrame:
+        """Encode the next frame of one stream and hand it to its viewers."""
         self._number += 1
+        return self._streams[stream].show(self._number * 3000)
+
+
+class FakeStream:
+    """One stream of the fake camera; a key frame at once for a newcomer, at most one in 300 ms for who asks."""
+
+    def __init__(self, codec: str, width: int, height: int) -> None:
+        self.sinks: list[Callable[[EncodedFrame], None]] = []
+        self.newcomer = self.asked = False
+        self._encoder = encoder = _video_encoder(codec)
+        encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+        encoder.time_base = Fraction(1, 90_000)
+        encoder.gop_size = 3000
+        encoder.options = (
+            {"tune": "zerolatency", "preset": "ultrafast", "profile": "baseline", "forced-idr": "1"}
+            if codec == "libx264"
+            else {"deadline": "realtime", "lag-in-frames": "0"}
+        )
+        self._last_key = -27_000
+
+    def show(self, pts: int) -> EncodedFrame:
+        wanted = self.newcomer or (self.asked and pts - self._last_key >= 27_000)
+        picture = av.VideoFrame(self._encoder.width, self._encoder.height, "yuv420p")
+        picture.pts, picture.time_base = pts, Fraction(1, 90_000)
+        picture.pict_type = PictureType.I if wanted else PictureType.NONE
+        packets = self._encoder.encode(picture)
+        key = any(packet.is_keyframe for packet in packets)
+        if key:
+            self.newcomer = self.asked = False
+            self._last_key = pts
+        frame = EncodedFrame(b"".join(bytes(packet) for packet in packets), pts, key, time.time())
         for sink in list(self.sinks):
             sink(frame)
         return frame
 
-    def _new_encoder(self) -> av.VideoCodecContext:
-        encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height = self._size
-        encoder.pix_fmt = "yuv420p"
-        encoder.time_base = Fraction(1, 30)
-        encoder.options = {"tune": "zerolatency", "preset": "ultrafast", "bf": "0"}
-        encoder.profile = "Baseline"
-        return encoder
+
+def _video_encoder(codec: str) -> Any:
+    return av.CodecContext.create(codec, "w")
 
 
 class FakeSound:

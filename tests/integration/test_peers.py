@@ -109,7 +109,7 @@ async def test_video_flows_only_while_shown_and_begins_with_a_key_frame(door: Gu
         frame = await _receive(page, door)
         assert (frame.width, frame.height) == (320, 240)
         door.peers.show_video("link", on=False)
-        assert door.video.sinks == []
+        assert door.video.watched == []
         sent = hidden(door.link._sender, "packet_count")
         door.video.show()
         assert await door.alive(page)
@@ -119,7 +119,7 @@ async def test_video_flows_only_while_shown_and_begins_with_a_key_frame(door: Gu
 async def test_a_frame_under_way_when_the_view_ends_is_not_sent(door: GuardedDoor, page: Page) -> None:
     assert await connect(door, page)
     door.peers.show_video("link", on=True)
-    late = door.video.sinks[0]
+    late = door.video.sinks()[0]
     door.peers.show_video("link", on=False)
     late(door.video.show())
     assert await door.alive(page)
@@ -132,7 +132,7 @@ async def test_picture_loss_reaches_the_camera(door: GuardedDoor, page: Page) ->
     await _receive(page, door)
     receiver = next(r for r in page.pc.getReceivers() if r.track and r.track.kind == "video")
     await receiver._send_rtcp_pli(door.link._sender._ssrc)
-    await until(lambda: door.video.key_frames_asked == 1)
+    await until(lambda: door.video.key_frames_asked == ["main"])
 
 
 async def test_the_slowest_viewer_sets_the_bitrate(door: GuardedDoor, page: Page) -> None:
@@ -148,11 +148,11 @@ async def test_the_slowest_viewer_sets_the_bitrate(door: GuardedDoor, page: Page
         await receiver._send_rtcp(remb)
 
     await estimate(1_000_000)
-    await until(lambda: door.video.bitrates == [1_000_000])
+    await until(lambda: door.video.bitrates == [("main", 1_000_000)])
     await estimate(90_000)
-    await until(lambda: door.video.bitrates == [1_000_000, media.FLOOR_BPS])
+    await until(lambda: door.video.bitrates[1:] == [("main", media.FLOOR_BPS)])
     door.peers.show_video("link", on=False)
-    assert door.video.bitrates == [1_000_000, media.FLOOR_BPS, 2_000_000]
+    assert door.video.bitrates[2:] == [("main", 2_000_000)]
 
 
 async def test_sound_goes_both_ways_while_talking_and_not_after(door: GuardedDoor, page: Page) -> None:
@@ -215,7 +215,7 @@ async def test_the_end_of_the_page_is_noticed(door: GuardedDoor, page: Page) -> 
     door.peers.talk("link", on=True)
     await page.close()
     assert await door.lost()
-    assert (door.video.sinks, door.sound.sinks) == ([], [])
+    assert (door.video.watched, door.sound.sinks) == ([], [])
 
 
 async def test_the_loss_of_a_link_is_told_once(door: GuardedDoor, page: Page) -> None:
@@ -332,7 +332,7 @@ async def test_several_links_share_one_camera(door: GuardedDoor) -> None:
     for page in pages:
         assert (await _receive(page, door)).width == 320
     door.peers.close_link("link1")
-    assert len(door.video.sinks) == 2
+    assert door.video.watched == ["main", "main"]
     for page in pages:
         await page.close()
     assert isinstance(await door.next(LinkLost), LinkLost)

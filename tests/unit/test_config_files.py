@@ -83,6 +83,24 @@ def test_sounds_and_night_are_taken(tmp_path: Path) -> None:
     assert (config.sound.night.begins.hour, config.sound.night.tones) == (22, 0.3)
 
 
+@pytest.mark.parametrize(
+    ("video", "small"),
+    [
+        ("", (640, 360, 15, 400_000)),
+        ("width = 1920\nheight = 1080\nbitrate_bps = 4_000_000\n", (640, 360, 15, 400_000)),
+        ("width = 1296\nheight = 972\n", (640, 480, 15, 400_000)),
+        ("width = 848\nheight = 480\nfps = 10\nbitrate_bps = 600_000\n", (416, 232, 10, 300_000)),
+        ("width = 320\nheight = 180\nbitrate_bps = 200_000\n", (320, 180, 15, 150_000)),
+        ("[video.small]\nwidth = 320\nheight = 240\nfps = 8\n", (320, 240, 8, 400_000)),
+    ],
+)
+def test_the_small_picture_follows_the_large_one_unless_it_is_configured(
+    video: str, small: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    second = load_device_config(write(tmp_path, GOOD + "[video]\n" + video)).video.second
+    assert (second.width, second.height, second.fps, second.bitrate_bps) == small
+
+
 DEVICE_FAULTS = {
     "not TOML": (GOOD + "[", "not TOML"),
     "a member missing": (GOOD.replace('identity = "identity"\n', ""), "`identity`"),
@@ -99,6 +117,7 @@ DEVICE_FAULTS = {
     "no such tone": (GOOD + '[sound.tones]\ndoorbell = "x.wav"\n', "doorbell"),
     "a night without an end": (GOOD + "[sound.night]\nbegins = 22:00:00\n", "`ends`"),
     "a night without a sound": (GOOD + "[sound.night]\nbegins = 22:00:00\nends = 07:00:00\ntones = 0\n", "tones"),
+    "a small picture that is larger": (GOOD + "[video.small]\nwidth = 1296\nheight = 720\n", "video.small.width"),
     "no such pins": (GOOD.replace('"mock"', '"rpi"'), "gpio.pins"),
 }
 
