@@ -8,16 +8,16 @@ import { fromDoor } from "./messages.js";
 
 const PING_EVERY_MS = 3_000;
 const DEAD_AFTER_MS = 10_000;
-const PUSH_MS = 50;
 const ANSWER_WITHIN_MS = 6_000;
 
 /**
  * @typedef {{link: string, site: string, device: string, answerer: string}} Names every hello must repeat
- * @typedef {{onUp: (serial: number) => void, onState: (state: any) => void, onRoster: (jws: string) => void,
+ * @typedef {{serial: () => number, onUp: (serial: number) => void, onState: (state: any) => void, onRoster: (jws: string) => void,
  *   onRosterKey: (jws: string) => void, onEnd: (reason: string, why: string) => void}} Hears
+ *   `serial` is that of the roster this page holds; PeerError where there is none that admits this link
  */
 
-/** One conversation. It starts with `greet` and ends once: by `close`, by the door, or by silence. */
+/** One conversation. It starts with `listen` and ends once: by `close`, by the door, or by silence. */
 export class Control {
   /**
    * @param {RTCDataChannel} channel
@@ -43,26 +43,23 @@ export class Control {
     return this.greeted && this.heard && !this.ended;
   }
 
-  /** Say who we are. @param {number} serial of the roster this page holds */
-  greet(serial) {
-    this.say({ type: "hello", v: 1, ...this.names, serial });
-    this.greeted = true;
+  /** The channel is open: the door has the first word, and not for ever. */
+  listen() {
     this.alarm();
-    this.heartbeat = setInterval(() => this.beat(), PING_EVERY_MS);
-    setTimeout(() => this.push(), PUSH_MS);
   }
 
   /** A message of the door. Whatever is wrong with it ends the link. @param {unknown} data */
   hear(data) {
     if (this.ended) return;
     try {
+      if (!this.greeted) this.greet();
       const message = fromDoor(/** @type {string} */ (data));
       this.alarm();
       if (this.heard) this.obey(message);
       else this.meet(message);
     } catch (error) {
       const reason = error instanceof PeerError ? error.reason : "error";
-      this.close(this.heard ? reason : "hello", error instanceof Error ? error.message : String(error));
+      this.close(this.heard || !this.greeted ? reason : "hello", error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -114,6 +111,16 @@ export class Control {
     clearTimeout(this.silence);
     for (const id of [...this.waiting.keys()]) this.settle(id, new Refused("no-answer", why));
     this.hears.onEnd(reason, why);
+  }
+
+  /**
+   * @private Say who we are, once the door has spoken: a browser may announce a channel before it can send on it, and
+   * lose what is said until then (seen in Chromium 156). A word that was heard proves that it can.
+   */
+  greet() {
+    this.say({ type: "hello", v: 1, ...this.names, serial: this.hears.serial() });
+    this.greeted = true;
+    this.heartbeat = setInterval(() => this.beat(), PING_EVERY_MS);
   }
 
   /** @private @param {any} message the first one */
@@ -168,16 +175,6 @@ export class Control {
   /** @private */
   beat() {
     if (this.up) this.command("ping", {}, DEAD_AFTER_MS).catch(() => undefined);
-  }
-
-  /**
-   * @private Chromium (seen in 156) now and then keeps what was sent in the turn in which a channel is announced, until
-   * something else is sent: a ping brings the hello along.
-   */
-  push() {
-    if (this.ended || this.channel.bufferedAmount === 0) return;
-    this.lastId += 1;
-    this.say({ type: "ping", id: this.lastId });
   }
 
   /** @private @param {object} message */

@@ -215,6 +215,7 @@ export class Link {
       channel,
       { link: this.id, site: me.site, device, answerer: me.answerer },
       {
+        serial: () => this.serial(),
         onUp: (serial) => this.up(serial),
         onState: (state) => this.setting.onState(state),
         onRoster: (jws) => this.setting.onRoster(jws),
@@ -225,11 +226,7 @@ export class Link {
     this.control = control;
     const opened = channel.readyState === "open" ? Promise.resolve() : new Promise((resolve) => (channel.onopen = resolve));
     // What the door says waits until its certificate was compared: nothing is heard from anybody else.
-    const ready = opened.then(() => this.compare(connection)).then(() => {
-      const signed = this.setting.roster();
-      if (!signed?.roster.fingerprints.includes(this.deviceFingerprint)) throw new PeerError("no longer on the roster", "roster");
-      control.greet(signed.roster.serial);
-    });
+    const ready = opened.then(() => this.compare(connection)).then(() => control.listen());
     ready.catch((error) => this.end(error instanceof PeerError ? error.reason : "error", String(error?.message ?? error)));
     channel.onmessage = ({ data }) => void ready.then(() => control.hear(data), () => undefined);
     channel.onclose = () => this.end("bye", "the channel was closed");
@@ -248,6 +245,13 @@ export class Link {
     if ((await fingerprint(transport.getRemoteCertificates()[0])) !== this.deviceFingerprint) {
       throw new PeerError("the peer's certificate is another than the offered one", "fingerprint");
     }
+  }
+
+  /** @private @returns {number} of the roster in force, if the door's certificate still stands on it */
+  serial() {
+    const signed = this.setting.roster();
+    if (!signed?.roster.fingerprints.includes(this.deviceFingerprint)) throw new PeerError("no longer on the roster", "roster");
+    return signed.roster.serial;
   }
 
   /** @private @param {number} serial the door's */

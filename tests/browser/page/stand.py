@@ -6,7 +6,7 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -277,6 +277,9 @@ class DoorPage:
                 return message
         raise AssertionError(f"the page never said {kind!r}")
 
+    def opened(self) -> None:
+        self.page.wait_for_function("() => window.door.channelOpen", polling=50)
+
     def closed(self) -> None:
         self.page.wait_for_function("() => window.door.channelClosed", polling=50)
 
@@ -296,8 +299,13 @@ def refusals(page: Page, number: int) -> None:
     page.wait_for_function("(n) => document.documentElement.dataset.refusals === String(n)", arg=number)
 
 
-def negotiate(house: House, server: Server, door: DoorPage, link: str = LINK) -> dict[str, Any]:
-    """From the offer to the page's hello, which is returned; every step is checked with the device's own code."""
+def negotiate(
+    house: House, server: Server, door: DoorPage, link: str = LINK, hello: Mapping[str, Any] = {}
+) -> dict[str, Any]:
+    """From the offer to the page's hello, which is returned; every step is checked with the device's own code.
+
+    The door has the first word; `hello` is what it says otherwise than it should.
+    """
     server.send({"type": "offer", "device": "front-door", "link": link, "sdp": door.offer})
     answer = server.expect("answer")
     vetted = vet_answer(answer["sdp"])
@@ -309,14 +317,15 @@ def negotiate(house: House, server: Server, door: DoorPage, link: str = LINK) ->
     door.do("(sdp) => window.door.accept(sdp)", answer["sdp"])
     while (candidate := server.expect("candidate")["candidate"]) is not None:
         door.do("(c) => window.door.addCandidate(c)", candidate)
-    hello = door.hear("hello")
-    named = {"link": link, "site": "home", "device": "front-door", "answerer": "alice"}
-    assert {**named, "type": "hello", "v": 1} == {name: hello[name] for name in hello if name != "serial"}
-    return hello
+    named = {"type": "hello", "v": 1, "link": link, "site": "home", "device": "front-door", "answerer": "alice"}
+    door.opened()
+    door.say({**named, "serial": 1, **hello})
+    heard = door.hear("hello")
+    assert named == {name: heard[name] for name in heard if name != "serial"}
+    return heard
 
 
 def connect(house: House, server: Server, door: DoorPage, link: str = LINK) -> None:
-    """The same, and the door's hello; from then on the door answers pings by itself."""
-    hello = negotiate(house, server, door, link)
-    door.say(hello)
+    """The same; from then on the door answers pings by itself."""
+    negotiate(house, server, door, link)
     door.do("() => { window.door.auto = true; }")

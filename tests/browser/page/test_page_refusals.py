@@ -13,12 +13,11 @@ from tests.browser.page.stand import (
     Server,
     connect,
     log_in,
-    negotiate,
     phase,
     refusals,
 )
 from tests.browser.page.test_page_invitation import follow, refused
-from tests.browser.page.test_page_link import OTHER, linked, offer
+from tests.browser.page.test_page_link import HELLO, OTHER, join, linked, offer
 
 FOREIGN = {"candidate": "candidate:1 1 tcp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
 
@@ -65,10 +64,11 @@ def test_links_that_end_for_a_cause_and_candidates(invited: Page, house: House, 
     assert server.expect("close")["reason"] == "fingerprint"
     refusals(invited, 1)
     server.send({"type": "roster", "jws": house.signed([door.fingerprint], serial=2)})
-    hello = negotiate(house, server, door)
+    join(server, door)
     server.send(candidate())
     refusals(invited, 2)
-    door.say({**hello, "site": "away"})
+    door.opened()
+    door.say({**HELLO, "site": "away"})
     refusals(invited, 3)
 
 

@@ -189,8 +189,7 @@ def test_the_door_is_given_the_way_to_the_key_before_the_roster_and_once(
     renewed = replace(house, roster_key=third)
     newer, newest = (renewed.signed([door.fingerprint], serial=serial) for serial in (3, 4))
     log_in_with(server, house, chain, [newer])
-    hello = negotiate(house, server, door)
-    door.say({**hello, "serial": 2})
+    negotiate(house, server, door, hello={"serial": 2})
     assert [door.hear("roster-key")["jws"] for _ in chain] == chain
     assert door.hear("roster")["jws"] == newer
     server.send(roster_message(newest))
