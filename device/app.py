@@ -11,6 +11,7 @@ import signal
 import ssl
 import time
 from collections.abc import Callable, Coroutine
+from math import inf, isfinite
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ import structlog
 
 from device.adapters.control import ControlSocket
 from device.adapters.metrics import Metrics
+from device.adapters.service import SystemdService
 from device.adapters.store import Clock, FileStore
 from device.adapters.wss import WebsocketsSignaling, tls_context
 from device.config import Config
@@ -37,7 +39,7 @@ from device.core.rules import CallRules, LinkRules
 from device.core.station import Station
 from device.dates import Dates
 from device.errors import HardwareError
-from device.identity import DeviceIdentity, load_identity
+from device.identity import DeviceIdentity, current_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
@@ -51,6 +53,7 @@ INBOX = 4096
 
 SAVE_TIME_S = 3600
 JUDGE_S = 60
+ARM_AGAIN_S = 2.0
 WARM_UP_S = 10.0
 T = TypeVar("T")
 
@@ -59,7 +62,7 @@ log = structlog.get_logger()
 
 async def run(config: Config, metrics: Metrics) -> None:
     """Run the daemon until it is told to stop. ConfigError before anything was touched, if the identity is bad."""
-    identity = load_identity(Path(config.identity))
+    identity = current_identity(Path(config.identity))
     context = tls_context(identity.ca_pem, identity.certificate_pem, identity.key_path)
     try:
         await Daemon(config, identity, context, metrics).run()
@@ -86,6 +89,7 @@ class Daemon:
         self._dropped = 0
         self._failed: set[str] = set()
         self._started = time.monotonic()
+        self._service = SystemdService()
         self._store = FileStore(Path(config.state))
         self._clock = Clock(self._store.load_time())
         self._signaling = WebsocketsSignaling(identity.signaling, context, self._post)
@@ -142,11 +146,12 @@ class Daemon:
             await self._close()
 
     async def _live(self, tasks: asyncio.TaskGroup) -> None:
-        self._attempt("buttons", self._panel.open)
+        armed = self._arm()
         socket = ControlSocket(Path(self._config.control_socket), self._support.answer)
         owned = [tasks.create_task(self._serve_inbox()), tasks.create_task(socket.run())]
+        if not armed:
+            owned.append(tasks.create_task(self._arm_later()))
         self._post(Tick())
-        log.info("armed", after_s=self._age())
         try:
             self._dates.judge()
             video, sound, peers = await asyncio.to_thread(self._build_media)
@@ -165,6 +170,20 @@ class Daemon:
         finally:
             for task in owned:
                 task.cancel()
+
+    def _arm(self) -> bool:
+        """Claim the buttons' lines; the service is ready once they are ours."""
+        self._attempt("buttons", self._panel.open)
+        if "buttons" in self._failed:
+            return False
+        log.info("armed", after_s=self._age())
+        self._service.ready()
+        return True
+
+    async def _arm_later(self) -> None:
+        """Another program may let go of a line; if none does, the service manager has us start anew."""
+        while not self._arm():  # noqa: ASYNC110 - polled
+            await asyncio.sleep(ARM_AGAIN_S)
 
     def _build_media(self) -> tuple[VideoSource, Sound, Peers]:
         """The heavy imports (aiortc and PyAV take most of the start), on a thread beside the armed button."""
@@ -215,16 +234,20 @@ class Daemon:
             now = self._clock.now()
             for effect in self._station.handle(event, now):
                 self._perform(effect)
+            self._service.alive(now.mono)
+            self._service.status(self._support.standing())
             if self._restarting and self._station.quiet and self._main is not None:
                 log.info("restarting", why="a new identity was installed")
                 self._main.cancel()
 
     async def _next_event(self) -> Event:
+        if not self._inbox.empty():
+            return self._inbox.get_nowait()
         deadline = self._station.deadline
-        if not self._inbox.empty() or deadline is None:
-            return await self._inbox.get()
+        wait_s = inf if deadline is None else max(0.0, deadline - self._clock.now().mono)
+        wait_s = min(wait_s, self._service.alive_every_s)
         try:
-            async with asyncio.timeout(max(0.0, deadline - self._clock.now().mono)):
+            async with asyncio.timeout(wait_s if isfinite(wait_s) else None):
                 return await self._inbox.get()
         except TimeoutError:
             return Tick()
@@ -321,6 +344,7 @@ class Daemon:
 
     async def _close(self) -> None:
         """In the order of harm: the strike first."""
+        self._service.stopping()
         self._panel.close()
         if self._peers is not None:
             await self._peers.close()

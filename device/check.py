@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from device.adapters.store import FileStore
 from device.adapters.wss import probe, tls_context
+from device.build import built
 from device.config import Config, load_config
 from device.core.events import Event, HardwareFault
 from device.dates import WARN_DAYS
-from device.identity import DeviceIdentity, load_identity
+from device.identity import DeviceIdentity, current_identity
+from device.rosters import newest_roster
 from device.wiring import build_panel, build_sound, build_video
 from protocol.certificates import days_left
-from protocol.errors import DoorwardError, PeerError
-from protocol.roster import SignedRoster, verify_roster
-from protocol.roster_key import Pinned, follow_all
-
-BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
-"""No clock can be right that shows an earlier time than this program's making."""
-
+from protocol.errors import DoorwardError
+from protocol.roster import SignedRoster
 
 ROSTER_WARN_DAYS = 10
 """Rosters last thirty days, and the operator's timer renews them after fifteen."""
@@ -45,12 +41,12 @@ async def check(path: Path) -> list[Result]:
         return [Result("configuration", False, str(error), "correct the file and check again")]
     results = [Result("configuration", True, str(path))]
     try:
-        identity = load_identity(Path(config.identity))
+        identity = current_identity(Path(config.identity))
     except DoorwardError as error:
         results.append(Result("identity", False, str(error), "provision this device, or install its bundle again"))
         return results + await _hardware(config)
     results.append(Result("identity", True, f"{identity.site}/{identity.device}"))
-    roster = _newest_roster(config, identity)
+    roster = newest_roster(Path(config.state), identity)
     results += [_certificate(identity), _clock(identity, roster), _roster(config, roster)]
     results.append(await _server(identity))
     return results + await _hardware(config)
@@ -58,12 +54,12 @@ async def check(path: Path) -> list[Result]:
 
 def due(config: Config) -> list[str]:
     """What ends soon or has ended, a sentence each. ConfigError if there is no identity."""
-    identity = load_identity(Path(config.identity))
+    identity = current_identity(Path(config.identity))
     now = time.time()
     ends = {
         "certificate": (days_left(identity.certificate, now), WARN_DAYS, "have the operator renew it"),
         "roster": (
-            (_newest_roster(config, identity).roster.expires - now) / 86400,
+            (newest_roster(Path(config.state), identity).roster.expires - now) / 86400,
             ROSTER_WARN_DAYS,
             "publish a new one",
         ),
@@ -99,21 +95,9 @@ def _clock(identity: DeviceIdentity, roster: SignedRoster) -> Result:
     now = time.time()
     begins = identity.certificate.not_valid_before_utc.timestamp()
     shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    if now < max(BUILT, begins, roster.roster.issued):
+    if now < max(built(), begins, roster.roster.issued):
         return Result("clock", False, f"{shown} is in the past", "set the clock, or let it reach a time server")
     return Result("clock", True, shown)
-
-
-def _newest_roster(config: Config, identity: DeviceIdentity) -> SignedRoster:
-    """The newest of the bundle's roster, which was verified with the identity, and the one that was kept."""
-    best = verify_roster(identity.roster, identity.roster_key, identity.site, identity.device)
-    try:
-        *successions, kept = FileStore(Path(config.state)).load_roster() or [identity.roster]
-        pinned, _ = follow_all(successions, Pinned(identity.roster_key), identity.site)
-        newer = verify_roster(kept, pinned.jwk, identity.site, identity.device)
-    except (PeerError, OSError):
-        return best  # the daemon does the same, and says so in its log
-    return newer if newer.roster.serial > best.roster.serial else best
 
 
 def _roster(config: Config, signed: SignedRoster) -> Result:

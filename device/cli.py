@@ -2,10 +2,11 @@
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, identity or bundle; `needs-renewal` ends with 0 if
 something needs renewal and 3 if nothing does.
+
+The service manager's own two commands are here and import next to nothing: an open strike, or a button that waits to be
+armed, must not wait for a cryptography library. Everything else is in `device.commands`.
 """
 
-import asyncio
-import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,18 +15,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from device import check as checks
-from device import enrol, log
-from device.adapters.control import ask
-from device.adapters.metrics import Metrics
-from device.config import load_config
-from device.first_boot import first_boot
-from device.rosters import ROSTER_LIMIT, give_roster, successors
-from protocol.bundle import LIMIT as BUNDLE_LIMIT
 from protocol.errors import DoorwardError
-
-NOTHING_DUE = 3
-"""Exit code of `needs-renewal`: not 1, which a program that fails ends with."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,141 +47,44 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-@click.group()
+class _Lazy(click.Group):
+    """Commands of its own at once; those of `device.commands` are imported when one of them is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_tools().list_commands(ctx)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _tools().get_command(ctx, cmd_name)
+
+
+def _tools() -> click.Group:
+    from device.commands import tools  # noqa: PLC0415 - heavy
+
+    return tools
+
+
+@click.group(cls=_Lazy)
 @click.version_option(package_name="doorward")
 def main() -> None:
     """The door station's daemon and its tools."""
 
 
-@main.command()
-@config_option
-@click.option("--verbose", is_flag=True, help="Log what would only interest a developer, too.")
-@one_line_errors
-def run(config_path: Path, verbose: bool) -> None:
-    """Run the daemon: button, camera, sound, door."""
-    config = load_config(config_path)
-    counted = Metrics()
-    log.set_up(counted.count, verbose)
-    from device import app  # noqa: PLC0415 - the other commands must not pay for the adapters' imports
-
-    try:
-        asyncio.run(app.run(config, counted))
-    except asyncio.CancelledError:
-        return
-
-
-@main.command()
+@main.command("lower-strikes")
 @config_option
 @one_line_errors
-def check(config_path: Path) -> None:
-    """Try everything the daemon needs, print what is wrong and what to do. Exit code 0 or 1."""
-    results = asyncio.run(checks.check(config_path))
-    click.echo(checks.table(results))
-    sys.exit(0 if all(result.ok for result in results) else 1)
+def lower_strikes(config_path: Path) -> None:
+    """Drive every strike's line low, whatever a daemon that was killed left there. Run by the service manager."""
+    from device.strikes import lower  # noqa: PLC0415 - likewise
 
-
-@main.command()
-@click.argument("button")
-@config_option
-@one_line_errors
-def press(button: str, config_path: Path) -> None:
-    """Press BUTTON of the running daemon, as a visitor would."""
-    config = load_config(config_path)
-    asyncio.run(ask(Path(config.control_socket), {"do": "press", "button": button}))
-    click.echo(f"{button}: pressed")
-
-
-@main.command()
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--wait", "wait_s", type=float, default=0.0, help="Seconds to wait for a daemon that is starting.")
-@one_line_errors
-def status(config_path: Path, as_json: bool, wait_s: float) -> None:
-    """How the running daemon stands: connections, faults, roster, certificate."""
-    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "status"}, wait_s))
-    said.pop("ok")
-    if as_json:
-        click.echo(json.dumps(said))
-        return
-    for name, value in said.items():
-        shown = ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
-        click.echo(f"{name.replace('_', ' '):<22} {shown}")
-
-
-@main.command()
-@config_option
-@one_line_errors
-def metrics(config_path: Path) -> None:
-    """What the running daemon has counted, in Prometheus' text format (for a textfile collector)."""
-    said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "metrics"}))
-    click.echo(said["metrics"], nl=False)
-
-
-@main.command()
-@config_option
-@one_line_errors
-def roster(config_path: Path) -> None:
-    """Give the running daemon the roster on standard input, as `publish --offline` wrote it."""
-    serial = asyncio.run(give_roster(Path(load_config(config_path).control_socket), sys.stdin.read(ROSTER_LIMIT)))
-    click.echo(f"roster {serial} is in force")
-
-
-@main.command()
-@config_option
-@click.option("--device", help="The device's id; needed until it is installed.")
-@click.option("--new", is_flag=True, help="Another key: the present one stays until its bundle is there.")
-@one_line_errors
-def keygen(config_path: Path, device: str | None, new: bool) -> None:
-    """Make this device's key, which never leaves it, and print the request that the operator signs."""
-    click.echo(enrol.keygen(_identity_folder(config_path), device, new=new), nl=False)
-
-
-@main.command()
-@config_option
-@click.option("--ca-fingerprint", "pins", multiple=True, help="SHA-256 of a CA to trust.")
-@click.option("--roster-key", help="Thumbprint of the roster key to believe.")
-@one_line_errors
-def install(config_path: Path, pins: tuple[str, ...], roster_key: str | None) -> None:
-    """Verify the bundle on standard input and make it this device's identity, whole or not at all.
-
-    A first bundle must be pinned; `doorward-provision ca pins` prints how.
-    """
-    config = load_config(config_path)
-    given = enrol.Pins(pins, roster_key)
-    bundle = sys.stdin.buffer.read(BUNDLE_LIMIT + 1)
-    installed = enrol.install(Path(config.identity), bundle, given, successors(config))
-    click.echo(f"this is {installed.site}/{installed.device}, certificate {installed.fingerprint}")
-    if not Path(config.control_socket).exists():
-        return  # the daemon is not running: it will start with the new identity
-    try:
-        asyncio.run(ask(Path(config.control_socket), {"do": "restart"}))
-    except DoorwardError as error:
-        click.echo(f"if the daemon runs, restart it: {error}", err=True)
-        return
-    click.echo("the daemon starts anew as soon as nobody is at the door")
-
-
-@main.command("first-boot")
-@config_option
-@click.option("--boot", type=click.Path(file_okay=False, path_type=Path), default="/boot/firmware", show_default=True)
-@one_line_errors
-def first_boot_(config_path: Path, boot: Path) -> None:
-    """Take in what the operator left in the folder `doorward` of the boot partition; see docs/provisioning.md."""
-    config = load_config(config_path)
-    for line in first_boot(Path(config.identity), boot, successors(config)):
+    for line in lower(config_path):
         click.echo(line)
 
 
-@main.command("needs-renewal")
+@main.command("raise-clock")
 @config_option
 @one_line_errors
-def needs_renewal(config_path: Path) -> None:
-    """Whether certificate or roster end soon: exit code 0 if so, 3 if not; any other: could not tell. For timers."""
-    due = checks.due(load_config(config_path))
-    for line in due:
-        click.echo(line)
-    sys.exit(0 if due else NOTHING_DUE)
+def raise_clock(config_path: Path) -> None:
+    """Set the system clock to the newest time that can be known, if it is behind. Needs CAP_SYS_TIME."""
+    from device.clock import raise_system_clock  # noqa: PLC0415 - likewise
 
-
-def _identity_folder(config_path: Path) -> Path:
-    return Path(load_config(config_path).identity)
+    click.echo(raise_system_clock(config_path))

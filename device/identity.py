@@ -1,7 +1,8 @@
 """Who this device is: its key, and the bundle that provisioning installed beside it. Every part is verified."""
 
+import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,20 @@ class DeviceIdentity:
 
 KEY, NEXT_KEY, BUNDLE = "key.pem", "next-key.pem", "bundle.json"
 
+CREDENTIAL = "identity_"
+"""`LoadCredential=identity:FOLDER` hands each file of FOLDER over, with this before its name (systemd.exec(5))."""
+
+
+def current_identity(folder: Path) -> DeviceIdentity:
+    """The identity that the service manager handed to this process, or else the one in `folder`; as `load_identity`.
+
+    With credentials the folder is root's: the daemon can use its key, and neither change nor keep it.
+    """
+    handed = os.environ.get("CREDENTIALS_DIRECTORY")
+    if handed and (Path(handed) / f"{CREDENTIAL}{BUNDLE}").exists():
+        return _load({name: Path(handed) / f"{CREDENTIAL}{name}" for name in (KEY, NEXT_KEY, BUNDLE)}, _handed_key)
+    return load_identity(folder)
+
 
 def load_identity(folder: Path) -> DeviceIdentity:
     """The identity in `folder`; ConfigError names the part that is wrong and what to do.
@@ -47,14 +62,18 @@ def load_identity(folder: Path) -> DeviceIdentity:
     The key is `key.pem`, or `next-key.pem` where the bundle was installed for that one and the rename is still to come.
     Dates are not judged here: a Pi may have no clock yet, and an expired door still has a visitor in front of it.
     """
-    bundle_path = folder / BUNDLE
+    return _load({name: folder / name for name in (KEY, NEXT_KEY, BUNDLE)}, read_key)
+
+
+def _load(files: Mapping[str, Path], read: Callable[[Path], PrivateKey]) -> DeviceIdentity:
+    bundle_path = files[BUNDLE]
     try:
-        keys = {name: read_key(folder / name) for name in (KEY, NEXT_KEY) if (folder / name).exists()}
+        keys = {name: read(files[name]) for name in (KEY, NEXT_KEY) if files[name].exists()}
         bundle_json = bundle_path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}; provision this device") from error
     if not keys:
-        raise ConfigError(f"{folder / KEY}: there is no key; provision this device")
+        raise ConfigError(f"{files[KEY]}: there is no key; provision this device")
     try:
         bundle, name = verify_bundle(bundle_json, keys)
     except PeerError as error:
@@ -70,7 +89,7 @@ def load_identity(folder: Path) -> DeviceIdentity:
         roster_key=bundle.roster_key.as_dict(),
         roster=bundle.roster,
         signaling=bundle.signaling,
-        key_path=folder / name,
+        key_path=files[name],
         certificate_pem=bundle.certificate,
     )
 
@@ -84,6 +103,11 @@ def read_key(path: Path) -> PrivateKey:
     if mode & 0o077:
         raise ConfigError(f"{path}: others may read the key (mode {mode:04o}); chmod 0600 it, or make a new one")
     return load_private_key(key_pem, str(path))
+
+
+def _handed_key(path: Path) -> PrivateKey:
+    """Who may read a credential is the service manager's care: it shows as 0400, or as 0440 with an access list."""
+    return load_private_key(path.read_bytes(), str(path))
 
 
 def verify_bundle(bundle_json: bytes, keys: Mapping[str, PrivateKey]) -> tuple[Bundle, str]:

@@ -10,11 +10,12 @@ from device.adapters.control import ask
 from device.adapters.store import Clock, FileStore
 from device.config import Config
 from device.core.authority import Authority
-from device.identity import DeviceIdentity, load_identity
+from device.identity import DeviceIdentity, current_identity
 from protocol.errors import ConfigError, DoorwardError, PeerError
 from protocol.ids import b64url
 from protocol.jws import payload_of
 from protocol.keys import Jwk
+from protocol.roster import SignedRoster, verify_roster
 from protocol.roster_key import LONGEST_CHAIN, Pinned, follow_all
 
 ROSTER_LIMIT = (LONGEST_CHAIN + 1) * 12 * 1024
@@ -28,7 +29,7 @@ log = structlog.get_logger()
 def successors(config: Config) -> list[Jwk]:
     """The roster keys that this device has followed since its bundle, the newest last; none without an identity."""
     try:
-        identity = load_identity(Path(config.identity))
+        identity = current_identity(Path(config.identity))
         *documents, _ = FileStore(Path(config.state)).load_roster() or [""]
     except (ConfigError, OSError):
         return []
@@ -60,6 +61,18 @@ def load_rosters(store: FileStore, identity: DeviceIdentity, authority: Authorit
             continue
         if signed is not None:
             clock.raise_to(signed.roster.issued)
+
+
+def newest_roster(state: Path, identity: DeviceIdentity) -> SignedRoster:
+    """The newest of the bundle's roster, which was verified with the identity, and the one that was kept."""
+    best = verify_roster(identity.roster, identity.roster_key, identity.site, identity.device)
+    try:
+        *successions, kept = FileStore(state).load_roster() or [identity.roster]
+        pinned, _ = follow_all(successions, Pinned(identity.roster_key), identity.site)
+        newer = verify_roster(kept, pinned.jwk, identity.site, identity.device)
+    except (PeerError, OSError):
+        return best  # the daemon does the same, and says so in its log
+    return newer if newer.roster.serial > best.roster.serial else best
 
 
 async def give_roster(control_socket: Path, text: str) -> int:

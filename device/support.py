@@ -61,6 +61,17 @@ class Support:
                 return {"pins": self.panel.levels()}
         raise PeerError(f"cannot do {request.get('do')!r}")
 
+    def standing(self) -> str:
+        """How things stand, in a line for the service manager; names nobody."""
+        said = [
+            self.station.phase,
+            f"{self.station.links_up} connections",
+            f"server {'connected' if self.online() else 'not connected'}",
+        ]
+        if self.station.faults:
+            said.append(f"faults: {', '.join(self.station.faults)}")
+        return "; ".join(said)
+
     def _status(self) -> dict[str, object]:
         signed = self.authority.signed
         return {

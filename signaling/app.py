@@ -17,6 +17,7 @@ from protocol.ids import new_token
 from signaling.adapters.gate import Gate
 from signaling.adapters.page import add_page
 from signaling.adapters.publishing import Publishing
+from signaling.adapters.service import SystemdService
 from signaling.adapters.store import KeyFolder, RosterFolder, load_roster_key
 from signaling.adapters.tls import devices_context, people_context, take_up
 from signaling.adapters.wss import Endpoints
@@ -58,7 +59,12 @@ async def run(config: Config) -> None:
         people_port = await listen(people, config.people.listen, config.people.port, people_tls)
         gc.freeze()
         log.info("listening", devices_port=devices_port, people_port=people_port, site=config.site)
+        service = SystemdService()
+        service.tell("READY=1", f"STATUS={config.site}: devices on port {devices_port}, people on port {people_port}")
+        alive = asyncio.create_task(service.stay_alive())
         await stop.wait()
+        alive.cancel()
+        service.tell("STOPPING=1")
         await endpoints.close()
     log.info("stopped")
 

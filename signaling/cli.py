@@ -29,7 +29,7 @@ def main() -> None:
     "--config",
     "config_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    default="/etc/doorward/signaling.toml",
+    default="/etc/doorward-signaling/signaling.toml",
     show_default=True,
     help="The server's configuration.",
 )

@@ -1,7 +1,6 @@
 """What the device keeps on its card: the roster, the newest time it knew, and the call journal. Written rarely."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from device.core.effects import KeepRoster, RecordCall
 from device.core.events import Instant
+from device.saved_time import SAVED, saved_time
 
 JOURNAL_LINES = 1000
 """Calls kept; older ones are dropped once there are twice as many."""
@@ -52,15 +52,11 @@ class FileStore:
 
     def load_time(self) -> float:
         """The newest time ever saved, seconds UTC; 0 if none can be read."""
-        try:
-            kept = float((self._folder / "clock").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0.0
-        return kept if math.isfinite(kept) else 0.0
+        return saved_time(self._folder)
 
     def save_time(self, utc: float) -> None:
         self._make_folder()
-        write_atomically(self._folder / "clock", f"{utc:.0f}\n".encode())
+        write_atomically(self._folder / SAVED, f"{utc:.0f}\n".encode())
 
     def record_call(self, record: RecordCall) -> None:
         """Append one line to the journal, and shorten it when it has grown to twice its size."""

@@ -68,6 +68,11 @@ class Station:
         return self._call.quiet
 
     @property
+    def phase(self) -> str:
+        """`idle`, `ringing` or `talking`."""
+        return self._call.name
+
+    @property
     def faults(self) -> list[Fault]:
         return self._call.faults
 

@@ -1,5 +1,6 @@
-"""The units as systemd itself judges them."""
+"""The units as systemd itself judges them, and what the programs say to a service manager."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,13 +9,43 @@ import pytest
 
 from tests.harness.world import BIN
 
-UNITS = Path(__file__).parents[2] / "systemd"
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNITS = sorted(path.name for kind in ("service", "timer", "path") for path in SYSTEMD.glob(f"*.{kind}"))
+EXPOSURE_AT_MOST = 1.5
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (systemd)"
+)
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (systemd)")
-@pytest.mark.parametrize("name", sorted(path.name for path in UNITS.glob("*.service")))
-def test_systemd_finds_nothing_wrong_with(name: str, tmp_path: Path) -> None:
-    unit = tmp_path / name
-    unit.write_text((UNITS / name).read_text().replace("/usr/bin/doorward", str(BIN / "doorward")))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The units as a package installs them here, with our commands where they are."""
+    for name in UNITS:
+        text = (SYSTEMD / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("/usr/bin/doorward", str(BIN / "doorward")), encoding="utf-8")
+    if _version() >= 254:
+        for folder in SYSTEMD.glob("*.service.d"):
+            shutil.copytree(folder, tmp_path / folder.name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_finds_nothing_wrong_with(name: str, installed: Path) -> None:
+    done = _analyze("verify", str(installed / name))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["doorward-device.service", "doorward-signaling.service"])
+def test_what_the_network_can_reach_is_exposed_little(name: str, installed: Path) -> None:
+    done = _analyze("security", "--offline=true", "--no-pager", str(installed / name))
+    (found,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert float(found) <= EXPOSURE_AT_MOST, done.stdout
+
+
+def _version() -> int:
+    return int(re.findall(r"systemd (\d+)", _analyze("--version").stdout)[0])
+
+
+def _analyze(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False)

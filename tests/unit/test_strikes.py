@@ -1,0 +1,30 @@
+"""Which lines are lowered without the daemon: as few conditions as can be stand between a killed daemon and that."""
+
+from pathlib import Path
+
+import pytest
+
+from device.strikes import lower, strike_pins
+from protocol.errors import ConfigError
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "device.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_strike_of_the_configuration_counts_though_the_rest_be_nonsense(tmp_path: Path) -> None:
+    path = config(tmp_path, "nonsense = 1\n[door.main]\npin_bcm = 27\nopen_s = 99\n[door.yard]\npin_bcm = 5\n")
+    assert strike_pins(path) == {"main": 27, "yard": 5}
+
+
+def test_simulated_pins_are_left_alone(tmp_path: Path) -> None:
+    path = config(tmp_path, '[gpio]\npins = "mock"\n[door.main]\npin_bcm = 27\n')
+    assert lower(path) == ["there are no strikes to lower"]
+
+
+@pytest.mark.parametrize("text", ["[door", "door = 5", "[door.main]\n", '[door.main]\npin_bcm = "x"'])
+def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"device\.toml"):
+        strike_pins(config(tmp_path, text))
