@@ -100,6 +100,7 @@ class Daemon:
         self._tone: ToneName | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._welcomed = asyncio.Event()
+        self._camera_settled = asyncio.Event()
         self._authority = Authority(
             identity.site, identity.device, identity.roster_key, identity.fingerprint, self._clock.now
         )
@@ -188,7 +189,7 @@ class Daemon:
     def _build_media(self) -> tuple[VideoSource, Sound, Peers]:
         """The heavy imports (aiortc and PyAV take most of the start), on a thread beside the armed button."""
         config, identity, post = self._config, self._identity, self._post
-        video = build_video(config, f"{identity.site} / {identity.device}", post)
+        video = build_video(config, f"{identity.site} / {identity.device}", self._camera_says)
         sound = build_sound(config, post)
         return video, sound, build_peers(config, identity, video, sound, post)
 
@@ -198,17 +199,31 @@ class Daemon:
 
         def sink(_: EncodedFrame) -> None:
             seen.set()
+            self._camera_settled.set()
 
         stop = video.watch(sink)
         try:
-            await asyncio.wait_for(seen.wait(), WARM_UP_S)
+            await asyncio.wait_for(self._camera_settled.wait(), WARM_UP_S)
         except TimeoutError:
             self._post(HardwareFault("camera", "no picture within 10 s of starting"))
-        finally:
+            self._own(self._late_camera(seen, stop))
+        else:
             stop()
         link = new_token()
         peers.open_link(link, ())
         peers.close_link(link)
+
+    async def _late_camera(self, seen: asyncio.Event, stop: Callable[[], None]) -> None:
+        """A camera that hung at the start was late, not lost, if it brings a picture after all."""
+        await seen.wait()
+        stop()
+        self._post(HardwareBack("camera"))
+
+    def _camera_says(self, event: Event) -> None:
+        """Post it, from any thread; a camera that has failed is not waited for at the start."""
+        self._post(event)
+        if isinstance(event, HardwareFault):
+            self._loop.call_soon_threadsafe(self._camera_settled.set)
 
     # The inbox
 

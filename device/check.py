@@ -23,6 +23,10 @@ ROSTER_WARN_DAYS = 10
 """Rosters last thirty days, and the operator's timer renews them after fifteen."""
 
 
+CAMERA_S = 10.0
+"""A cold camera needs a second or two; whoever checks waits a little longer before it counts as broken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One row: what was tried, whether it works, what was seen, and what to do if not."""
@@ -140,17 +144,47 @@ async def _hardware(config: Config) -> list[Result]:
     posted: list[Event] = []
     panel = build_panel(config, posted.append)
     sound = await asyncio.to_thread(build_sound, config, posted.append)
-    video = await asyncio.to_thread(build_video, config, "check", posted.append)
     rows: list[tuple[str, str, Callable[[], None], Callable[[], None], str]] = [
         ("panel", f"{len(config.button)} buttons, {len(config.door)} doors ({config.gpio.pins})", panel.open,
          panel.close, "stop the running daemon, or correct the pins"),
         ("sound", f"{config.sound.capture} and {config.sound.playback}", sound.open, sound.close,
          "compare with `aplay -L` and `arecord -L`; name the card in [sound]"),
-        ("camera", f"{config.video.source}, {config.video.width}×{config.video.height}", video.open, video.close,
-         "check the camera's cable and [video]"),
     ]  # fmt: skip
     tried = [_tried(what, seen, remedy, opened, closed, posted) for what, seen, opened, closed, remedy in rows]
-    return [*tried, *await asyncio.to_thread(_tones, config)]
+    return [*tried, await check_camera(config), *await asyncio.to_thread(_tones, config)]
+
+
+async def check_camera(config: Config) -> Result:
+    """One picture from the camera, encoded as for a call; a camera tells of its faults when it has tried."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[str | None] = loop.create_future()
+
+    def tell(fault: str | None) -> None:
+        if not told.done():
+            told.set_result(fault)
+
+    def post(event: Event) -> None:
+        if isinstance(event, HardwareFault):
+            loop.call_soon_threadsafe(tell, event.detail)
+
+    video = await asyncio.to_thread(build_video, config, "check", post)
+    remedy = "`rpicam-hello --list-cameras` must show it, and no other program use it; docs/video.md says what fits"
+    began = time.monotonic()
+    try:
+        video.open()
+        video.watch(lambda _: tell(None))
+        fault = await asyncio.wait_for(told, CAMERA_S)
+    except DoorwardError as error:
+        return Result("camera", False, str(error), remedy)
+    except TimeoutError:
+        return Result("camera", False, f"no picture within {CAMERA_S:.0f} s", remedy)
+    finally:
+        await asyncio.to_thread(video.close)
+    if fault is not None:
+        return Result("camera", False, fault, remedy)
+    taken = time.monotonic() - began
+    size = f"{config.video.source}, {config.video.width}×{config.video.height}"
+    return Result("camera", True, f"{size}, first picture after {taken:.1f} s")
 
 
 def _tried(

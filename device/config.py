@@ -73,9 +73,18 @@ class SmallVideoConfig(_Table, frozen=True):
 
 
 class VideoConfig(_Table, frozen=True):
-    """Size in pixels, `fps` frames a second, at most `bitrate_bps`; see docs/video.md."""
+    """Size in pixels, `fps` frames a second, at most `bitrate_bps`; see docs/video.md.
 
-    source: Literal["pattern"] = "pattern"
+    `source`: `camera`, or `pattern`, a test picture; left out, `pattern` where the pins are simulated and `camera`
+    elsewhere. `camera` is a model or an id, or part of it; empty for the first.
+    """
+
+    source: Literal["camera", "pattern"] | None = None
+    camera: Annotated[str, Meta(max_length=128)] = ""
+    rotation: Literal[0, 180] = 0
+    mirror: bool = False
+    idle: Literal["warm", "cold"] = "warm"
+    encoder: Literal["auto", "hardware", "software"] = "auto"
     width: Width = 1280
     height: Height = 720
     fps: Fps = 30
@@ -152,10 +161,12 @@ def load_config(path: Path) -> Config:
     config = parse_settings(data, str(path), Config)
     _check(path, config)
     base = path.resolve().parent
+    source = config.video.source or ("pattern" if config.gpio.pins == "mock" else "camera")
     own = {name: str(base / file) for name, file in config.sound.tones.items()}
     return msgspec.structs.replace(
         config,
         sound=msgspec.structs.replace(config.sound, tones=own),
+        video=msgspec.structs.replace(config.video, source=source),
         identity=str(base / config.identity),
         state=str(base / config.state),
         control_socket=str(base / config.control_socket),

@@ -101,7 +101,7 @@ class VideoSource(Protocol):
         """From the next frames on; held between the encoder's floor and what the stream was configured for."""
 
     async def snapshot(self) -> Still | None:
-        """One picture at the size of `main`, also while nobody watches; None if none can be had within 2 s."""
+        """One picture of now at the size of `main`, also while nobody watches; None if none can be had within 2 s."""
 
     def close(self) -> None:
         """Let the camera go. May be called twice; viewers stay, and go on after the next `open`."""

@@ -46,9 +46,16 @@ def build_sound(config: Config, post: Post) -> Sound:
 
 
 def build_video(config: Config, caption: str, post: Post) -> VideoSource:
-    from device.adapters.pattern import PatternCamera  # noqa: PLC0415 - PyAV's import must not delay the button
+    video = config.video
+    formats = stream_formats(video)
+    if video.source == "pattern":
+        from device.adapters.pattern import PatternCamera  # noqa: PLC0415 - PyAV's import must not delay the button
 
-    return PatternCamera(stream_formats(config.video), caption, post)
+        return PatternCamera(formats, caption, post)
+    from device.adapters.camera import CameraSetup, Picamera2Camera  # noqa: PLC0415 - likewise
+
+    setup = CameraSetup(video.camera, video.rotation, video.mirror, video.idle, video.encoder)
+    return Picamera2Camera(formats, setup, post)
 
 
 def stream_formats(video: VideoConfig) -> Mapping[Stream, StreamFormat]:

@@ -6,16 +6,14 @@ is some 0.2 ms, so that a frame is on its way long before the next is due.
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
 
 from device.media.glyphs import ADVANCE, ROWS, glyph
+from device.media.raw import Plane, writable_planes
 from device.media.timecode import BLOCKS, block_size, time_code
-
-Plane = NDArray[np.uint8]
 
 _INK = 225
 _BALL = (190, 90, 170)
@@ -32,7 +30,7 @@ class TestPicture:
 
     def __init__(self, width: int, height: int, caption: str) -> None:
         self.frame = VideoFrame(width, height, "yuv420p")
-        self._planes = _writable_planes(self.frame)
+        self._planes = writable_planes(self.frame)
         self._width, self._height = width, height
         self._scale = max(1, width // 320)
         self._shown = ""
@@ -108,15 +106,6 @@ class TestPicture:
         left = (self._width - BLOCKS * size) // 2
         row = np.repeat(time_code(int(at * 1000)), size)
         self._planes[0][self._code_top : self._code_top + size, left : left + BLOCKS * size] = row
-
-
-def _writable_planes(frame: Any) -> tuple[Plane, Plane, Plane]:
-    """The frame's three planes as arrays onto its own memory, without the padding of their lines."""
-    luma, blue, red = (
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        for plane in frame.planes
-    )
-    return luma, blue, red
 
 
 def _disc(size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

@@ -6,7 +6,7 @@ The camera brings frames, as large as `main`; whoever's stream is due gets one, 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from av.video.reformatter import VideoReformatter
@@ -31,23 +31,23 @@ class Encoder(Protocol):
 class SoftwareStreams:
     """Does what `device.ports.VideoSource` says of viewers, for a camera that calls `feed` from a thread of its own.
 
-    `formats` names the streams there are: a camera that gives `main` in hardware names the others alone. `changed` is
-    called, on the event loop, whenever `due` may have changed. `open` is called on the event loop before the thread
-    begins; `due` and `feed` on that thread.
+    `formats` names the streams there are. `changed` is called, on the event loop, whenever `due` may have changed.
+    `open` is called on the event loop before the thread begins; everything that is not the port's, on that thread.
     """
 
     def __init__(self, formats: Mapping[Stream, StreamFormat], changed: Callable[[], None]) -> None:
         self._streams = {name: SoftwareStream(name, wanted, changed) for name, wanted in formats.items()}
-        self._stills = Stills(changed)
+        self._elsewhere: frozenset[Stream] = frozenset()
+        self._stills = Stills(changed, (formats["main"].width, formats["main"].height))
         self._began = time.monotonic()
 
-    def open(self) -> None:
+    def open(self, *, ready: bool = True) -> None:
         """Make the encoder of the first stream, so that its first frame needs no making; HardwareError if it cannot.
 
-        The others make theirs with their first viewer.
+        The others make theirs with their first viewer, and so does the first unless it is to be `ready`.
         """
         for number, stream in enumerate(self._streams.values()):
-            stream.open(ready=number == 0)
+            stream.open(ready=ready and number == 0)
 
     def watch(self, sink: Sink, stream: Stream = "main") -> Callable[[], None]:
         return self._streams[stream].outlet.watch(sink)
@@ -61,24 +61,54 @@ class SoftwareStreams:
     async def snapshot(self) -> Still | None:
         return await self._stills.ask()
 
+    @property
+    def wanted(self) -> bool:
+        """Somebody watches, or waits for a still."""
+        return self._stills.wanted or any(stream.outlet.watched for stream in self._streams.values())
+
+    @property
+    def still_wanted(self) -> bool:
+        return self._stills.wanted
+
+    def leave(self, elsewhere: Iterable[Stream]) -> None:
+        """Encode all but these from now on: the camera does, and hands them to their outlets."""
+        self._elsewhere = frozenset(elsewhere)
+
+    def stream(self, name: Stream) -> "SoftwareStream":
+        return self._streams[name]
+
+    def pts_at(self, now: float) -> int:
+        """The time stamp, on the clock of all streams, of what was captured at `now` (monotonic seconds)."""
+        return int((now - self._began) * CLOCK_HZ)
+
     def due(self) -> float | None:
         """When the next frame is wanted (monotonic seconds); None while nobody watches."""
-        times = [stream.due for stream in self._streams.values() if stream.outlet.watched]
+        times = [stream.due for stream in self._encoded() if stream.outlet.watched]
         return 0.0 if self._stills.wanted else min(times, default=None)
 
-    def feed(self, frame: Any, now: float, drawn_at: float) -> None:
+    def turns(self, now: float) -> set[Stream]:
+        """The streams for which a frame captured at `now` would be encoded."""
+        return {stream.name for stream in self._encoded() if stream.is_turn(now)}
+
+    def feed(self, frame: Any, now: float, drawn_at: float, small: Any = None) -> None:
         """A YUV 4:2:0 frame captured at `now` (monotonic seconds), which is `drawn_at` by the wall clock.
 
-        Encodes it for every stream that is due and watched. HardwareError where an encoder cannot be had.
+        `small` is the same, as small as the camera makes it by itself; `frame` may be None where only small streams
+        are due. Encodes for every stream whose turn it is. HardwareError where an encoder cannot be had.
         """
-        self._stills.answer(frame, drawn_at)
-        pts = int((now - self._began) * CLOCK_HZ)
-        for stream in self._streams.values():
-            stream.feed(frame, pts, now, drawn_at)
+        if frame is not None:
+            self._stills.answer(frame, drawn_at)
+        for stream in self._encoded():
+            fitting = frame if stream.name == "main" or small is None else small
+            if fitting is not None and stream.is_turn(now):
+                stream.feed(fitting, self.pts_at(now), now, drawn_at)
 
     def warm(self, frame: Any) -> None:
         """Encode one frame for nobody: the first of an encoder costs several times the next."""
         next(iter(self._streams.values())).warm(frame)
+
+    def _encoded(self) -> Iterator["SoftwareStream"]:
+        return (stream for name, stream in self._streams.items() if name not in self._elsewhere)
 
 
 class SoftwareStream:
@@ -86,12 +116,14 @@ class SoftwareStream:
 
     def __init__(self, name: Stream, wanted: StreamFormat, changed: Callable[[], None]) -> None:
         self.outlet = Outlet(changed)
-        self._name = name
+        self.name = name
         self._format = wanted
         self._interval = 1 / wanted.fps
         self._scaler = VideoReformatter()
         self._encoder: Encoder | None = None
         self._wanted_bps: int | None = None
+        self.bitrate_bps: int | None = None
+        """What was asked for last."""
         self._due = 0.0
         self._last_pts = -1
 
@@ -105,34 +137,46 @@ class SoftwareStream:
         return 0.0 if self.outlet.hurry else self._due
 
     def set_bitrate(self, bitrate_bps: int) -> None:
-        self._wanted_bps = bitrate_bps
+        self.bitrate_bps = self._wanted_bps = bitrate_bps
+
+    def take_bitrate(self) -> int | None:
+        """What was asked for since it was taken last."""
+        wanted, self._wanted_bps = self._wanted_bps, None
+        return wanted
+
+    def stamp(self, pts: int) -> int:
+        """`pts`, or just more than the last: time stamps rise."""
+        self._last_pts = max(pts, self._last_pts + 1)
+        return self._last_pts
 
     def warm(self, frame: Any) -> None:
-        self._encode(frame, self._last_pts + 1, key=True)
+        self._encode(frame, self.stamp(0), key=True)
+
+    def is_turn(self, now: float) -> bool:
+        """Whether it is watched and a frame is due; half an interval early is near enough: cameras jitter."""
+        return self.outlet.watched and now >= self.due - self._interval / 2
 
     def feed(self, frame: Any, pts: int, now: float, drawn_at: float) -> None:
-        """Encode this frame if it is this stream's turn; half an interval early is near enough: cameras jitter."""
-        if not self.outlet.watched or now < self.due - self._interval / 2:
-            return
+        """Encode this frame, as it is this stream's turn."""
         behind = now - self.due > self._interval
         self._due = (now if behind else self._due) + self._interval
-        data, key = self._encode(frame, max(pts, self._last_pts + 1), key=self.outlet.key_frame_due(now))
+        stamped = self.stamp(pts)
+        data, key = self._encode(frame, stamped, key=self.outlet.key_frame_due(now))
         if data:
-            self.outlet.hand_over(EncodedFrame(data, self._last_pts, key, drawn_at), now)
+            self.outlet.hand_over(EncodedFrame(data, stamped, key, drawn_at), now)
 
     def _encode(self, frame: Any, pts: int, *, key: bool) -> tuple[bytes, bool]:
         if self._encoder is None:
             self._encoder = self._make()
-        wanted, self._wanted_bps = self._wanted_bps, None
+        wanted = self.take_bitrate()
         if wanted is not None:
             self._encoder.set_bitrate(wanted)
         size = self._format.width, self._format.height
         fitting = frame if (frame.width, frame.height) == size else self._scaler.reformat(frame, *size)
-        self._last_pts = pts
         return self._encoder.encode(fitting, pts, key=key)
 
     def _make(self) -> Encoder:
-        make = Vp8Encoder if self._name == "vp8" else H264Encoder
+        make = Vp8Encoder if self.name == "vp8" else H264Encoder
         wanted = self._format
         return make(wanted.width, wanted.height, wanted.fps, wanted.bitrate_bps)
 
@@ -140,8 +184,9 @@ class SoftwareStream:
 class Stills:
     """Who waits for a picture that is not encoded. `answer` is the camera thread's, the rest the event loop's."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], size: tuple[int, int]) -> None:
         self._changed = changed
+        self._size = size
         self._lock = threading.Lock()
         self._waiting: list[asyncio.Future[Still]] = []
 
@@ -170,7 +215,9 @@ class Stills:
             waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        still = Still(frame.width, frame.height, frame.to_ndarray(format="yuv420p").tobytes(), drawn_at)
+        width, height = self._size
+        pixels = frame.to_ndarray(format="yuv420p", width=width, height=height)
+        still = Still(width, height, pixels.tobytes(), drawn_at)
         for picture in waiting:
             picture.get_loop().call_soon_threadsafe(_give, picture, still)
 

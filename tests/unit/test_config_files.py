@@ -75,6 +75,19 @@ def test_the_good_configuration_is_taken_and_paths_are_relative_to_it(tmp_path: 
     assert config.call.ring_s == 30.0
 
 
+@pytest.mark.parametrize(
+    ("pins", "video", "source"),
+    [
+        ("mock", "", "pattern"),
+        ("lgpio", "", "camera"),
+        ("mock", '[video]\nsource = "camera"\n', "camera"),
+    ],
+)
+def test_simulated_pins_mean_a_simulated_camera_unless_told(tmp_path: Path, pins: str, video: str, source: str) -> None:
+    config = load_device_config(write(tmp_path, GOOD.replace('"mock"', f'"{pins}"') + video))
+    assert config.video.source == source
+
+
 def test_sounds_and_night_are_taken(tmp_path: Path) -> None:
     night = '[sound.tones]\nringback = "gong.wav"\n[sound.night]\nbegins = 22:00:00\nends = 07:00:00\n'
     config = load_device_config(write(tmp_path, GOOD + night))
