@@ -22,6 +22,7 @@ from device.adapters.metrics import Metrics
 from device.adapters.service import SystemdService
 from device.adapters.store import Clock, FileStore
 from device.adapters.wss import WebsocketsSignaling, tls_context
+from device.codes import FileCodes, judge
 from device.config import Config
 from device.core import effects as do
 from device.core.authority import Authority
@@ -35,7 +36,7 @@ from device.core.events import (
     Tick,
     Warned,
 )
-from device.core.rules import CallRules, LinkRules
+from device.core.rules import LinkRules
 from device.core.station import Station
 from device.dates import Dates
 from device.errors import HardwareError
@@ -43,7 +44,7 @@ from device.identity import DeviceIdentity, current_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
-from device.wiring import build_panel, build_peers, build_sound, build_video
+from device.wiring import build_panel, build_peers, build_sound, build_video, call_rules, panel_rules
 from protocol.codec import encode
 from protocol.errors import DoorwardError
 from protocol.ids import new_token
@@ -91,6 +92,7 @@ class Daemon:
         self._started = time.monotonic()
         self._service = SystemdService()
         self._store = FileStore(Path(config.state))
+        self._codes = FileCodes(Path(config.state))
         self._clock = Clock(self._store.load_time())
         self._signaling = WebsocketsSignaling(identity.signaling, context, self._post)
         self._panel = build_panel(config, self._post)
@@ -108,13 +110,9 @@ class Daemon:
         self._dates = Dates(identity.certificate, self._clock, self._post)
         self._station = Station(
             self._authority,
-            CallRules(
-                ring_s=config.call.ring_s,
-                talk_s=config.call.talk_s,
-                view_s=config.call.view_s,
-                doors={name: door.open_s for name, door in config.door.items()},
-            ),
+            call_rules(config),
             LinkRules(config.links.limit, config.links.standing),
+            panel_rules(config),
             identity.confirm,
             new_token,
             random.random,
@@ -285,6 +283,8 @@ class Daemon:
                     self._sound.tone(name)
             case do.ReleaseStrike(door, seconds):
                 self._attempt("strike", lambda: self._panel.release_strike(door, seconds))
+            case do.JudgeCode(code):
+                self._own(judge(self._codes, code, self._post))
             case do.KeepRoster(signed):
                 self._clock.raise_to(signed.roster.issued)
                 self._store_later(self._store.keep_roster, effect)

@@ -12,8 +12,11 @@ from device import enrol, log
 from device.adapters.control import ask
 from device.adapters.metrics import Metrics
 from device.cli import config_option, one_line_errors
+from device.cli_codes import codes
 from device.config import load_config
 from device.first_boot import first_boot
+from device.panel_config import wired
+from device.pins import boot_lines, pin_table
 from device.rosters import ROSTER_LIMIT, give_roster, successors
 from protocol.bundle import LIMIT as BUNDLE_LIMIT
 from protocol.errors import DoorwardError
@@ -22,6 +25,7 @@ NOTHING_DUE = 3
 """Exit code of `needs-renewal`: not 1, which a program that fails ends with."""
 
 tools = click.Group()
+tools.add_command(codes)
 
 
 @tools.command()
@@ -141,6 +145,16 @@ def first_boot_(config_path: Path, boot: Path) -> None:
     config = load_config(config_path)
     for line in first_boot(Path(config.identity), boot, successors(config)):
         click.echo(line)
+
+
+@tools.command()
+@config_option
+@click.option("--config-txt", is_flag=True, help="As lines for the boot loader's config.txt.")
+@one_line_errors
+def pins(config_path: Path, config_txt: bool) -> None:
+    """Which line of the header is what, in this configuration."""
+    found = wired(load_config(config_path))
+    click.echo(boot_lines(found) if config_txt else pin_table(found), nl=False)
 
 
 @tools.command("needs-renewal")

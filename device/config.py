@@ -5,45 +5,23 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
+from device.panel_config import PanelTables, Table, lines
 from device.ports import ToneName
 from protocol.errors import ConfigError
-from protocol.ids import is_id
 from protocol.settings import parse_settings
-
-PINS = range(28)
-"""GPIOs of the 40-pin header, by Broadcom number."""
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
-class _Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class GpioConfig(_Table, frozen=True):
+class GpioConfig(Table, frozen=True):
     """`pins`: `lgpio` on a Pi; `mock` simulates them (demonstration and tests)."""
 
     pins: Literal["lgpio", "mock"] = "lgpio"
 
 
-class ButtonConfig(_Table, frozen=True):
-    pin_bcm: int
-
-
-class DoorConfig(_Table, frozen=True):
-    """A strike, released for `open_s` seconds at a time."""
-
-    pin_bcm: int
-    open_s: Annotated[float, Meta(ge=0.1, le=30)] = 3.0
-
-
-class LampConfig(_Table, frozen=True):
-    pin_bcm: int
-
-
-class CallConfig(_Table, frozen=True):
+class CallConfig(Table, frozen=True):
     """How long a ring, a talk and a look last at most, in seconds."""
 
     ring_s: Seconds = 30.0
@@ -51,7 +29,7 @@ class CallConfig(_Table, frozen=True):
     view_s: Annotated[float, Meta(gt=0, le=300)] = 300.0
 
 
-class LinksConfig(_Table, frozen=True):
+class LinksConfig(Table, frozen=True):
     """`standing = false` makes a connection for each call instead of keeping one ready."""
 
     limit: Annotated[int, Meta(ge=1, le=64)] = 16
@@ -63,7 +41,7 @@ Height = Annotated[int, Meta(ge=180, le=1080, multiple_of=4)]
 Fps = Annotated[int, Meta(ge=5, le=30)]
 
 
-class SmallVideoConfig(_Table, frozen=True):
+class SmallVideoConfig(Table, frozen=True):
     """The second picture, for slow links and for browsers without H.264; no member more than the first picture's."""
 
     width: Width
@@ -72,7 +50,7 @@ class SmallVideoConfig(_Table, frozen=True):
     bitrate_bps: Annotated[int, Meta(ge=150_000, le=2_000_000)] = 400_000
 
 
-class VideoConfig(_Table, frozen=True):
+class VideoConfig(Table, frozen=True):
     """Size in pixels, `fps` frames a second, at most `bitrate_bps`; see docs/video.md.
 
     `source`: `camera`, or `pattern`, a test picture; left out, `pattern` where the pins are simulated and `camera`
@@ -110,7 +88,7 @@ Factor = Annotated[float, Meta(ge=0.05, le=1)]
 """Never nothing: who presses the button at night is answered, too."""
 
 
-class NightConfig(_Table, frozen=True):
+class NightConfig(Table, frozen=True):
     """From `begins` to `ends`, in local time, the loudspeaker is quieter: `tones` and `voice` are factors."""
 
     begins: dt.time
@@ -119,32 +97,29 @@ class NightConfig(_Table, frozen=True):
     voice: Factor = 0.7
 
 
-class SoundConfig(_Table, frozen=True):
+class SoundConfig(Table, frozen=True):
     """ALSA PCM names; `tones`: sound files of the house's own, by the tone they stand for."""
 
     capture: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
     playback: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
     period_ms: Annotated[int, Meta(ge=5, le=40)] = 10
-    tones: dict[ToneName, str] = {}
+    tones: dict[ToneName, str] = field(default_factory=dict)
     night: NightConfig | None = None
 
 
-class MediaConfig(_Table, frozen=True):
+class MediaConfig(Table, frozen=True):
     """`host_addresses`: offer only these addresses of this machine to the peer; empty for all."""
 
-    host_addresses: list[str] = []
+    host_addresses: list[str] = field(default_factory=list)
 
 
-class Config(_Table, frozen=True):
+class Config(PanelTables, frozen=True, kw_only=True):
     """The whole file; paths are made absolute, relative to the file itself."""
 
     identity: str
     state: str
     control_socket: str
-    button: dict[str, ButtonConfig]
     gpio: GpioConfig = field(default_factory=GpioConfig)
-    door: dict[str, DoorConfig] = field(default_factory=dict)
-    lamp: LampConfig | None = None
     call: CallConfig = field(default_factory=CallConfig)
     links: LinksConfig = field(default_factory=LinksConfig)
     video: VideoConfig = field(default_factory=VideoConfig)
@@ -178,19 +153,7 @@ def _check(path: Path, config: Config) -> None:
         most = getattr(config.video, member)
         if getattr(config.video.second, member) > most:
             raise ConfigError(f"{path}: video.small.{member}: more than video.{member} ({most}); make it that or less")
-    used: dict[int, str] = {}
-    pins = {f"button.{name}": button.pin_bcm for name, button in config.button.items()}
-    pins |= {f"door.{name}": door.pin_bcm for name, door in config.door.items()}
-    if config.lamp is not None:
-        pins["lamp"] = config.lamp.pin_bcm
-    if not config.button:
-        raise ConfigError(f"{path}: button: a door station needs at least one, as [button.NAME]")
-    for where, pin in pins.items():
-        name = where.partition(".")[2]
-        if name and not is_id(name):
-            raise ConfigError(f"{path}: {where!r}: names are lower-case letters, digits and hyphens, 32 at most")
-        if pin not in PINS:
-            raise ConfigError(f"{path}: {where}.pin_bcm: {pin} is not a GPIO of the 40-pin header (0–27)")
-        if pin in used:
-            raise ConfigError(f"{path}: {where}.pin_bcm: GPIO {pin} is {used[pin]}'s already; choose another")
-        used[pin] = where
+    try:
+        lines(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error

@@ -4,9 +4,7 @@
 rename of `bundle.json` changes the identity, so that an interruption at any point leaves the old one or the new one.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from device.adapters.store import write_atomically
 from device.identity import BUNDLE, KEY, NEXT_KEY, DeviceIdentity, load_identity, read_key, verify_bundle
+from device.owner import as_owner
 from protocol.bundle import Bundle
 from protocol.certificates import fingerprint, load_certificates
 from protocol.errors import ConfigError, PeerError
@@ -39,7 +38,7 @@ def keygen(folder: Path, device: str | None, *, new: bool) -> str:
     `new`: for another key, which takes the place of the present one when its bundle is installed. `device` may be left
     out where an identity is installed. ConfigError if it differs from that one, or is no id.
     """
-    with _as_owner(folder):
+    with as_owner(folder):
         _finish(folder)
         installed = _installed(folder)
         name = device or (installed.device if installed else None)
@@ -62,7 +61,7 @@ def install(folder: Path, bundle_json: bytes, pins: Pins, successors: Sequence[J
     Every CA in it must be pinned or trusted by the installed identity already; its roster key must be pinned, or the
     installed one, or one of its `successors` that this device has followed.
     """
-    with _as_owner(folder):
+    with as_owner(folder):
         _finish(folder)
         installed = _installed(folder)
         bundle, key_name = _vetted(folder, bundle_json)
@@ -105,29 +104,6 @@ def _check_pins(bundle: Bundle, installed: DeviceIdentity | None, pins: Pins, su
                 f"bundle: ca: {fingerprint(ca)} is not pinned; if the operator's tool shows it, give it with "
                 "--ca-fingerprint"
             )
-
-
-@contextlib.contextmanager
-def _as_owner(folder: Path) -> Iterator[None]:
-    """What root does in the daemon's folder, it does as the daemon's user: it could be led elsewhere by a link, and the
-    daemon must be able to read what `sudo` installed. ConfigError for what cannot be read or written there.
-    """
-    root = os.geteuid() == 0
-    if root:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        owner = there.stat()
-        os.setegid(owner.st_gid)
-        os.seteuid(owner.st_uid)
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename or folder}: {error.strerror}; is it the daemon's, and is there room?"
-        ) from error
-    finally:
-        if root:
-            os.seteuid(0)
-            os.setegid(0)
 
 
 def _installed(folder: Path) -> DeviceIdentity | None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:  # the configuration imports this module, and the button does 
     import numpy as np
     import numpy.typing as npt
 
-LampPattern = Literal["off", "on", "ringing", "failed"]
+LampPattern = Literal["off", "ringing", "talking", "watched", "released", "failed", "typing", "trouble"]
+"""Told apart by rhythm (`device.adapters.gpio.rhythm`), so that nobody needs to tell colours apart."""
+
 ToneName = Literal["ringback", "busy", "nobody", "released", "fault"]
 Stream = Literal["main", "small", "vp8"]
 """H.264 at full size; H.264 at the small size, for slow links; VP8 at the small size, for browsers without H.264."""
@@ -45,7 +47,9 @@ class OpusPacket:
 
 
 class Panel(Protocol):
-    """Buttons, lamp and strikes. Posts `Edge`, `StrikeReleased`, `StrikeLowered`."""
+    """Everything beside the door. Posts `Edge`, `ExitEdge`, `ContactEdge`, `TamperEdge`, `KeyPressed`,
+    `StrikeReleased`, `StrikeLowered`; contacts and tamper loop once when it is opened, then at every change.
+    """
 
     def open(self) -> None:
         """Claim the lines; HardwareError if that fails."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import HardwareError
+from device.pins import lines_of
 from protocol.errors import ConfigError
 
 HEADER_CHIPS = frozenset({"pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"})
@@ -39,14 +40,32 @@ def lower(config_path: Path) -> list[str]:
 
 
 def strike_pins(config_path: Path) -> dict[str, int]:
-    """Pin by door; none where pins are simulated. ConfigError for a file that is no TOML, or a door without a pin."""
+    """Pin by door; none where pins are simulated. ConfigError for a file that is no TOML, or a door without a pin.
+
+    A door that names none has the next strike of `hw/pins.toml` that nothing else names: as `device.panel_config`.
+    """
     try:
         config = tomllib.loads(config_path.read_text(encoding="utf-8"))
         if config.get("gpio", {}).get("pins", "lgpio") != "lgpio":
             return {}
-        return {door: int(table["pin_bcm"]) for door, table in config.get("door", {}).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        doors = {door: table.get("pin_bcm") for door, table in config.get("door", {}).items()}
+        free = iter([pin for pin in lines_of("strike") if pin not in _named(config)])
+        return {door: next(free) if pin is None else int(pin) for door, pin in doors.items()}
+    except (OSError, ValueError, TypeError, AttributeError, StopIteration) as error:
         raise ConfigError(f"{config_path}: cannot tell the strikes' pins: {error!r}; `check` says more") from error
+
+
+def _named(table: object) -> set[int]:
+    """Every pin that the file names, wherever it stands."""
+    if not isinstance(table, dict):
+        return set()
+    found: set[int] = set()
+    for name, value in table.items():
+        if name in ("pin_bcm", "rows_bcm", "columns_bcm"):
+            found |= set(value if isinstance(value, list) else [value])
+        else:
+            found |= _named(value)
+    return found
 
 
 def _open_header(lgpio: Any) -> int:

@@ -57,6 +57,12 @@ class Support:
                 at = time.time()
                 self.panel.press_edge(button, pressed)
                 return {"at": at}
+            case {"do": "line", "line": str(line), "closed": bool(closed)} if self._simulated():
+                self.panel.drive(line, closed)
+                return {}
+            case {"do": "key", "key": str(key), "pressed": bool(pressed)} if self._simulated():
+                self.panel.press_key(key, pressed)
+                return {}
             case {"do": "pins"} if self._simulated():
                 return {"pins": self.panel.levels()}
         raise PeerError(f"cannot do {request.get('do')!r}")

@@ -1,4 +1,4 @@
-"""Makes adapters from the configuration: shared by the daemon and by `check`, so both try the same thing.
+"""Makes adapters and rules from the configuration: shared by the daemon and by `check`, so both try the same thing.
 
 What is heavy to import is imported when it is built.
 """
@@ -9,10 +9,12 @@ from pathlib import Path
 
 import structlog
 
-from device.adapters.gpio import GpiozeroPanel, PanelWiring, StrikeLine
+from device.adapters.gpio import GpiozeroPanel, KeypadLines, LampLines, PanelWiring, StrikeLine
 from device.config import Config, VideoConfig
 from device.core.events import Event
+from device.core.rules import CallRules, DoorRules, PanelRules
 from device.identity import DeviceIdentity
+from device.panel_config import ContactConfig, DoorConfig, lines
 from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource
 from protocol.errors import ConfigError
 
@@ -21,11 +23,50 @@ log = structlog.get_logger()
 Post = Callable[[Event], None]
 
 
+def panel_wiring(config: Config) -> PanelWiring:
+    """What the panel is built from: every line that is configured."""
+    pins = lines(config)
+    return PanelWiring(
+        pins=config.gpio.pins,
+        buttons={name: pins[f"button.{name}"] for name in config.button},
+        doors={name: StrikeLine(pins[f"door.{name}"], door.open_s) for name, door in config.door.items()},
+        lamp=LampLines(pins["lamp"], pins.get("lamp.second")) if config.lamp else None,
+        exits={name: pins[f"door.{name}.exit"] for name, door in config.door.items() if door.exit},
+        contacts={name: pins[f"door.{name}.contact"] for name, door in config.door.items() if door.contact},
+        tamper=pins.get("tamper"),
+        keypad=KeypadLines(
+            [pins[f"keypad.row-{number}"] for number in (1, 2, 3, 4)],
+            [pins[f"keypad.column-{number}"] for number in (1, 2, 3)],
+        )
+        if config.keypad
+        else None,
+    )
+
+
 def build_panel(config: Config, post: Post) -> GpiozeroPanel:
-    doors = {name: StrikeLine(door.pin_bcm, door.open_s) for name, door in config.door.items()}
-    buttons = {name: button.pin_bcm for name, button in config.button.items()}
-    lamp = config.lamp.pin_bcm if config.lamp else None
-    return GpiozeroPanel(PanelWiring(config.gpio.pins, buttons, doors, lamp), post)
+    return GpiozeroPanel(panel_wiring(config), post)
+
+
+def call_rules(config: Config) -> CallRules:
+    return CallRules(
+        ring_s=config.call.ring_s,
+        talk_s=config.call.talk_s,
+        view_s=config.call.view_s,
+        doors={name: _door_rules(door) for name, door in config.door.items()},
+        long_press={name: button.long_press for name, button in config.button.items() if button.long_press},
+    )
+
+
+def panel_rules(config: Config) -> PanelRules:
+    return PanelRules(
+        long_press_s={name: button.long_press_s for name, button in config.button.items() if button.long_press},
+        keypad=config.keypad.door if config.keypad else None,
+    )
+
+
+def _door_rules(door: DoorConfig) -> DoorRules:
+    contact = door.contact or ContactConfig()
+    return DoorRules(door.open_s, contact.left_open_s, contact.forced_alarm)
 
 
 def build_sound(config: Config, post: Post) -> Sound:

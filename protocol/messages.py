@@ -19,8 +19,12 @@ May = Literal["talk", "open", "view"]
 Phase = Literal["idle", "ringing", "talking", "busy"]
 Fault = Literal[
     "camera", "microphone", "loudspeaker", "buttons", "strike", "clock", "certificate", "storage",
-    "offline", "roster",
+    "offline", "roster", "tamper", "keypad", "left-open", "forced",
 ]  # fmt: skip
+LATER_FAULTS: frozenset[Fault] = frozenset({"tamper", "keypad", "left-open", "forced"})
+"""Not in the first make of version 1: a page of that make is not told of them (section 5)."""
+
+Contact = Literal["closed", "open"]
 RefusalCode = Literal["not-allowed", "not-now", "answered-elsewhere", "unknown", "too-fast", "fault"]
 
 
@@ -223,7 +227,10 @@ class Hello(Message, frozen=True, tag="hello"):
 
 
 class DoorState(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`contact` only where the door has one, for those who may open it, on pages that know it."""
+
     open_until: Positive | None
+    contact: Contact | UnsetType = UNSET
 
 
 class You(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

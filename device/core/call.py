@@ -3,38 +3,28 @@
 `_decide` holds every transition; what should flow, shine and sound because of it is `stage`'s to find out.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from device.core.effects import (
-    Effect,
-    Note,
-    RecordCall,
-    ReleaseStrike,
-    SendControl,
-    Tell,
-)
+from device.core.doors import Doors
+from device.core.effects import Effect, Note, RecordCall, SendControl, Tell
 from device.core.events import (
+    CodeRefused,
     Commanded,
     Event,
-    HardwareBack,
-    HardwareFault,
+    Held,
     Instant,
     LinkDown,
     LinkUp,
     Pressed,
     RosterChanged,
-    SignalingDown,
-    SignalingUp,
-    StrikeLowered,
-    Stuck,
-    Unstuck,
-    Warned,
+    Typing,
 )
+from device.core.faults import Faults
+from device.core.reach import Reach, reach
 from device.core.rules import CallRules
 from device.core.stage import After, Stage
-from device.core.view import FAULTS, Idle, Look, Phase, Picture, Ringing, Talking
+from device.core.view import Idle, Look, Phase, Picture, Ringing, Talking
 from protocol.messages import (
     AnswerCall,
     Command,
@@ -47,7 +37,6 @@ from protocol.messages import (
     Ping,
     RefusalCode,
     Refused,
-    Ring,
     RingEnded,
     View,
 )
@@ -67,7 +56,9 @@ class Call:
         self._rules = rules
         self._new_call = new_call
         self._phase: Phase = Idle(since=1)
-        self._picture = Picture(faults=frozenset({"offline", "roster"}))
+        self._faults = Faults()
+        self._doors = Doors(rules.doors)
+        self._picture = Picture(faults=self._faults.shown)
         self._until: float | None = None
         self._after: After | None = None
         self._waking = False
@@ -75,7 +66,10 @@ class Call:
         self._stage = Stage(set(rules.doors))
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
-        effects = self._expire(now) + self._decide(event, now)
+        effects = self._expire(now) + self._faults.handle(event) + self._doors.handle(event, now)
+        self._look_around()
+        effects += self._decide(event, now)
+        self._look_around()
         return self._stage.draw(self._phase, self._picture, self._after) + effects
 
     @property
@@ -83,6 +77,7 @@ class Call:
         times = [
             self._until,
             self._after.until if self._after else None,
+            self._doors.deadline,
             *(look.until for look in self._picture.views.values()),
         ]
         return min((at for at in times if at is not None), default=None)
@@ -118,61 +113,66 @@ class Call:
                 return self._pressed(button, now)
             case Commanded(link, command) if link in picture.links:
                 return self._commanded(link, command, now)
-            case LinkUp(link, answerer):
-                self._picture = replace(picture, links={**picture.links, link: answerer})
+            case LinkUp(link, answerer, plain):
+                old = picture.plain | {link} if plain else picture.plain - {link}
+                self._picture = replace(picture, links={**picture.links, link: answerer}, plain=old)
                 self._reached = self._reached or self.rings(answerer)
             case LinkDown(link, _):
                 return self._link_down(link, now)
             case RosterChanged(roster):
                 return self._roster_changed(roster, now)
-            case StrikeLowered(door):
-                self._picture = replace(picture, doors={d: t for d, t in picture.doors.items() if d != door})
-            case SignalingUp():
-                self._set_fault("offline", False)
-            case SignalingDown():
-                self._set_fault("offline", True)
-            case Stuck(button):
-                self._set_fault("buttons", True)
-                return [Note("warning", "button-stuck", {"button": button})]
-            case Unstuck():
-                self._set_fault("buttons", False)
-            case HardwareFault(what, detail):
-                self._set_fault(what, True)
-                if what == "strike":
-                    self._picture = replace(self._picture, doors={})
-                return [Note("warning", "fault", {"what": what, "detail": detail})]
-            case HardwareBack(what):
-                self._set_fault(what, False)
-                return [Note("info", "fault-gone", {"what": what})]
-            case Warned(what, on):
-                self._set_fault(what, on)
+            case Held(button):
+                return self._held(button, now)
+            case Typing(on):
+                self._picture = replace(picture, typing=on)
+            case CodeRefused() if isinstance(self._phase, Idle):
+                self._after = After("busy", "failed", now.mono + self._rules.after_s)
         return []
 
     def _pressed(self, button: str, now: Instant) -> list[Effect]:
+        found = reach(self._picture, button)
         if not isinstance(self._phase, Idle):
             if self._phase.button == button:
                 return []
             self._after = After("busy", "failed", now.mono + self._rules.after_s)
-            record = RecordCall(self._new_call(), button, int(now.utc), "failed", None, tuple(self._rung(button)))
+            record = RecordCall(self._new_call(), button, int(now.utc), "failed", None, found.rung)
             return [record, Note("info", "pressed-while-busy", {"button": button})]
         self._after = None
-        call, rung = self._new_call(), self._rung(button)
-        linked = {answerer for answerer in self._picture.links.values() if answerer in rung}
-        online = "offline" not in self._picture.faults
-        if not rung or not (linked or online):
+        call = self._new_call()
+        if not found.anybody():
             own = {"roster", "certificate"} & self._picture.faults  # the door's own trouble sounds different
             self._after = After("fault" if own else "nobody", "failed", now.mono + self._rules.after_s)
-            why = "nobody is rung by this button" if not rung else "no server and no standing link"
-            record = RecordCall(call, button, int(now.utc), "failed", None, tuple(rung))
+            why = "nobody is rung by this button" if not found.rung else "no server and no standing link"
+            record = RecordCall(call, button, int(now.utc), "failed", None, found.rung)
             return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]
-        self._phase = Ringing(int(now.utc), call, button, tuple(rung), frozenset())
-        self._until = now.mono + self._rules.ring_s
+        self._phase = Ringing(int(now.utc), call, button, found.rung, frozenset())
         self._picture = replace(self._picture, views={})
-        self._reached = bool(linked)
-        absent = [answerer for answerer in rung if answerer not in linked]
-        self._waking = bool(absent) and online
-        wake: list[Effect] = [Tell(Ring(call=call, button=button, answerers=absent))] if self._waking else []
-        return [*wake, Note("info", "ringing", {"button": button, "linked": len(linked), "absent": len(absent)})]
+        self._reached = self._waking = False
+        return self._ring("ringing", call, button, found, now)
+
+    def _held(self, button: str, now: Instant) -> list[Effect]:
+        """A long press is a press of the button that it stands for; a ring that it began becomes that one's."""
+        target = self._rules.long_press.get(button)
+        match self._phase:
+            case Idle() if target is not None:
+                return self._pressed(target, now)
+            case Ringing() as ringing if target is not None and ringing.button == button:
+                found = reach(self._picture, target)
+                if not found.anybody(ringing.declined):
+                    return [Note("warning", "long-press-reaches-nobody", {"button": target})]
+                self._phase = replace(ringing, button=target, rung=found.rung)
+                return self._ring("long-press", ringing.call, target, found, now)
+        return []
+
+    def _ring(self, event: str, call: str, button: str, found: Reach, now: Instant) -> list[Effect]:
+        self._until = now.mono + self._rules.ring_s
+        self._reached = self._reached or bool(found.linked)
+        wake = found.wakes(call, button)
+        self._waking = self._waking or bool(wake)
+        return [
+            *wake,
+            Note("info", event, {"button": button, "linked": len(found.linked), "absent": len(found.absent)}),
+        ]
 
     def _commanded(self, link: str, command: Command, now: Instant) -> list[Effect]:
         try:
@@ -226,13 +226,7 @@ class Call:
             raise _Refusal("fault", "the strike does not work")
         if command.door in self._picture.doors:
             raise _Refusal("too-fast", "the door is already released")
-        seconds = self._rules.doors[command.door]
-        until = math.ceil(now.utc + seconds)
-        self._picture = replace(self._picture, doors={**self._picture.doors, command.door: until})
-        return [
-            ReleaseStrike(command.door, seconds),
-            Note("info", "door-opened", {"door": command.door, "by": answerer}),
-        ]
+        return self._doors.release(command.door, "answerer", answerer, now)
 
     def _view(self, link: str, answerer: str, on: bool, now: Instant) -> list[Effect]:
         if not self._may(answerer, "view"):
@@ -263,7 +257,6 @@ class Call:
 
     def _roster_changed(self, roster: Roster | None, now: Instant) -> list[Effect]:
         self._picture = replace(self._picture, roster=roster)
-        self._set_fault("roster", roster is None)
         views = {k: v for k, v in self._picture.views.items() if self._may(self._picture.links[k], "view")}
         self._picture = replace(self._picture, views=views)
         match self._phase:
@@ -310,14 +303,10 @@ class Call:
 
     # Small questions
 
-    def _rung(self, button: str) -> list[str]:
-        roster = self._picture.roster
-        return [who for who in roster.rung_by(button) if roster.may(who, "talk")] if roster else []
-
     def _may(self, answerer: str, right: str) -> bool:
         return right in self._picture.rights(answerer)
 
-    def _set_fault(self, what: str, on: bool) -> None:
-        known = {fault for fault in FAULTS if fault == what}
-        faults = self._picture.faults | known if on else self._picture.faults - known
-        self._picture = replace(self._picture, faults=faults)
+    def _look_around(self) -> None:
+        """The picture of what surrounds the call, as faults and doors have it now."""
+        doors, faults = self._doors, self._faults.shown | self._doors.alarms
+        self._picture = replace(self._picture, faults=faults, doors=doors.released, contacts=doors.contacts)

@@ -75,6 +75,13 @@ class ReleaseStrike:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeCode:
+    """Find out whose code this is; CodeJudged follows. The digits are shown nowhere."""
+
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeepRoster:
     """Keep the roster, and with it what led from the pinned roster key to the one that signed it."""
 
@@ -115,6 +122,7 @@ Effect = (
     | Lamp
     | Tone
     | ReleaseStrike
+    | JudgeCode
     | KeepRoster
     | RecordCall
     | Note

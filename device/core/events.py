@@ -1,6 +1,6 @@
 """What has happened: past facts, posted to the inbox by adapters and effects. Frozen; times are monotonic seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol.messages import Command, DeviceWelcome, ToDevice
 from protocol.roster import Roster
@@ -30,6 +30,39 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitEdge:
+    """The exit button of `door` changed; raw, bouncing."""
+
+    door: str
+    pressed: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContactEdge:
+    """The contact of `door` changed, or is read for the first time; raw, bouncing. A cut wire reads as open."""
+
+    door: str
+    open: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TamperEdge:
+    """The tamper loop changed, or is read for the first time; raw, bouncing. A cut wire reads as broken."""
+
+    broken: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """One of `0123456789*#` on the keypad, debounced by the scan; it is not shown, since it is part of a code."""
+
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StrikeReleased:
     door: str
 
@@ -41,7 +74,7 @@ class StrikeLowered:
 
 @dataclass(frozen=True, slots=True)
 class HardwareFault:
-    """`what` is one of camera, microphone, loudspeaker, buttons, strike."""
+    """`what` is one of camera, microphone, loudspeaker, buttons, strike; lamp and keypad are only logged."""
 
     what: str
     detail: str
@@ -61,6 +94,13 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Still pressed after the time that makes a long press; `Pressed` was reported when it began."""
+
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     button: str
 
@@ -68,6 +108,57 @@ class Stuck:
 @dataclass(frozen=True, slots=True)
 class Unstuck:
     button: str
+
+
+# The door and its surroundings, settled
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPressed:
+    """Somebody inside wants out through `door`."""
+
+    door: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactIs:
+    door: str
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TamperIs:
+    broken: bool
+
+
+# The keypad
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """A code is being entered, or no longer."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeJudged:
+    """Whose code it was that was typed; None: nobody's."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAccepted:
+    """The code called `name` was typed at `door`."""
+
+    door: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRefused:
+    """Nobody's code was typed, or no more are taken for now."""
 
 
 # Signaling
@@ -121,10 +212,14 @@ class LinkLost:
 
 @dataclass(frozen=True, slots=True)
 class LinkUp:
-    """Both hellos were exchanged: this answerer can be shown, heard and obeyed."""
+    """Both hellos were exchanged: this answerer can be shown, heard and obeyed.
+
+    `plain`: the page is of an earlier make, which knows nothing of contacts and alarms (protocol section 5).
+    """
 
     link: str
     answerer: str
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +255,7 @@ class RosterKept:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A fault that is not a piece of hardware: storage, clock, certificate."""
+    """A fault that is not a piece of hardware: storage, clock, certificate, keypad (codes are being guessed)."""
 
     what: str
     on: bool
@@ -171,12 +266,30 @@ class Tick:
     """A deadline has come."""
 
 
-Hardware = Edge | StrikeReleased | StrikeLowered | HardwareFault | HardwareBack
+Hardware = (
+    Edge
+    | ExitEdge
+    | ContactEdge
+    | TamperEdge
+    | KeyPressed
+    | StrikeReleased
+    | StrikeLowered
+    | HardwareFault
+    | HardwareBack
+)
 Event = (
     Hardware
     | Pressed
+    | Held
     | Stuck
     | Unstuck
+    | ExitPressed
+    | ContactIs
+    | TamperIs
+    | Typing
+    | CodeJudged
+    | CodeAccepted
+    | CodeRefused
     | SignalingUp
     | SignalingDown
     | SignalingSaid

@@ -289,7 +289,12 @@ class Links:
         link.stage = "up"
         link.deadline = now.mono + HEARTBEAT_S
         self._sessions.link_up(link.session)
-        out: Output = [LinkUp(name, link.answerer), Note("info", "link-up", {"answerer": link.answerer})]
+        known = self._sessions.get(link.session)
+        plain = known is not None and known.plain
+        fields: dict[str, object] = {"answerer": link.answerer}
+        if plain:
+            fields["page"] = "of an earlier make"
+        out: Output = [LinkUp(name, link.answerer, plain), Note("info", "link-up", fields)]
         return [*(SendControl(name, newer) for newer in self._authority.newer_than(serial)), *out]
 
     def _obeyed(self, name: str, message: ToDoor, now: Instant) -> Output:
@@ -297,6 +302,9 @@ class Links:
         heard = link.control.judged(message, now.mono)
         match heard:
             case LinkClose(reason=reason):
+                known = self._sessions.get(link.session)
+                if known is not None and reason == "error":
+                    known.plain = True
                 return self._drop(name, now, f"closed by the page: {reason}")
             case RosterMessage() | RosterKeyMessage():
                 return [SignalingSaid(heard)]

@@ -1,12 +1,14 @@
 """From bouncing contacts to presses.
 
 A press is reported at its leading edge, so bounce costs the visitor nothing; whatever the contact does within
-`LOCKOUT_S` after its last change is bounce. A contact that stays closed for `STUCK_S` is reported once as stuck.
+`LOCKOUT_S` after its last change is bounce. A contact that stays closed is reported once as held, where that means
+something, and after `STUCK_S` as stuck.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from device.core.events import Edge, Event, Instant, Pressed, Stuck, Unstuck
+from device.core.events import Edge, Event, Held, Instant, Pressed, Stuck, Unstuck
 
 LOCKOUT_S = 0.05
 """Contacts of door buttons settle within 5 to 20 ms; a finger cannot press twice in 50."""
@@ -19,15 +21,19 @@ STUCK_S = 30.0
 class _Contact:
     closed: bool = False  # as last seen, bouncing
     down: bool = False  # as reported
+    down_at: float = 0.0
+    held: bool = False
     settled_at: float | None = None  # when an open contact counts as released
+    held_at: float | None = None
     stuck_at: float | None = None
     stuck: bool = False
 
 
 class Press:
-    """Debounces every button of the panel."""
+    """Debounces every button of the panel; `long_press_s` says after how long which button counts as held."""
 
-    def __init__(self) -> None:
+    def __init__(self, long_press_s: Mapping[str, float]) -> None:
+        self._long_press_s = long_press_s
         self._contacts: dict[str, _Contact] = {}
 
     def handle(self, event: Event, now: Instant) -> list[Event]:
@@ -37,23 +43,28 @@ class Press:
 
     @property
     def deadline(self) -> float | None:
-        times = [at for contact in self._contacts.values() for at in (contact.settled_at, contact.stuck_at)]
+        times = [
+            at for contact in self._contacts.values() for at in (contact.settled_at, contact.held_at, contact.stuck_at)
+        ]
         return min((at for at in times if at is not None), default=None)
 
     def _edge(self, edge: Edge) -> list[Event]:
         contact = self._contacts.setdefault(edge.button, _Contact())
         contact.closed = edge.pressed
         if not edge.pressed:
-            contact.stuck_at = None
+            contact.held_at = contact.stuck_at = None
             contact.settled_at = edge.at + LOCKOUT_S if contact.down else None
             return []
         contact.settled_at = None
         if not contact.stuck:
             contact.stuck_at = edge.at + STUCK_S
-        if contact.down:
-            return []
-        contact.down = True
-        return [Pressed(edge.button)]
+        fresh = not contact.down
+        if fresh:
+            contact.down, contact.down_at, contact.held = True, edge.at, False
+        after_s = self._long_press_s.get(edge.button)
+        if after_s is not None and not contact.held:
+            contact.held_at = contact.down_at + after_s
+        return [Pressed(edge.button)] if fresh else []
 
     def _settle(self, now: float) -> list[Event]:
         events: list[Event] = []
@@ -64,6 +75,10 @@ class Press:
                 if contact.stuck:
                     contact.stuck = False
                     events.append(Unstuck(button))
+            if contact.held_at is not None and contact.held_at <= now:
+                contact.held_at = None
+                contact.held = True
+                events.append(Held(button))
             if contact.stuck_at is not None and contact.stuck_at <= now:
                 contact.stuck_at = None
                 contact.stuck = True

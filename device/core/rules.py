@@ -5,14 +5,32 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class DoorRules:
+    """Released for `open_s`; reported as left open after `left_open_s`; `forced_alarm`: opened unasked is an alarm."""
+
+    open_s: float = 3.0
+    left_open_s: float = 60.0
+    forced_alarm: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRules:
+    """`long_press_s`: for each button that has one, how long it must be held. `keypad`: the door its codes open."""
+
+    long_press_s: Mapping[str, float] = field(default_factory=dict)
+    keypad: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallRules:
-    """Durations in seconds; `doors` maps each configured door to how long its strike is released."""
+    """Durations in seconds; `doors`: each configured door; `long_press`: which button a held one stands for."""
 
     ring_s: float = 30.0
     talk_s: float = 300.0
     view_s: float = 300.0
     after_s: float = 4.0
-    doors: Mapping[str, float] = field(default_factory=dict)
+    doors: Mapping[str, DoorRules] = field(default_factory=dict)
+    long_press: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

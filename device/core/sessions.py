@@ -12,13 +12,17 @@ RETRY_MOST_S = 60.0
 
 @dataclass(slots=True)
 class Session:
-    """One page of one answerer. `link` is the one that was made for it; `linked`: it said it has a live one."""
+    """One page of one answerer. `link` is the one that was made for it; `linked`: it said it has a live one.
+
+    `plain`: it did not understand what we said, so it is of an earlier make (protocol section 5).
+    """
 
     answerer: str
     backoff: Backoff
     retry_at: float = 0.0
     linked: bool = False
     link: str | None = None
+    plain: bool = False
 
 
 class Sessions:

@@ -60,19 +60,30 @@ class Stage:
             if self._told.get(link) != state:
                 self._told[link] = state
                 effects.append(SendControl(link, state))
-        lamp, tone = self._wanted_lamp(phase, after), _wanted_tone(phase, picture, after)
+        lamp, tone = self._wanted_lamp(phase, picture, after), _wanted_tone(phase, picture, after)
         effects += [Lamp(lamp)] if lamp != self._lamp else []
         effects += [Tone(tone)] if tone != self._tone else []
         self._lamp, self._tone = lamp, tone
         return effects
 
-    def _wanted_lamp(self, phase: Phase, after: After | None) -> LampPattern:
-        """A failure outranks the light of a live camera, which its blinking shows as well."""
-        if isinstance(phase, Ringing):
-            return "ringing"
-        if after is not None and after.lamp != "off":
-            return after.lamp
-        return "on" if self._shown else "off"
+    def _wanted_lamp(self, phase: Phase, picture: Picture, after: After | None) -> LampPattern:
+        """The first that holds. All that outranks `watched`, the light of a live camera, lights the lamp as well."""
+        match phase:
+            case _ if picture.doors:
+                return "released"
+            case Ringing():
+                return "ringing"
+            case _ if after is not None and after.lamp != "off":
+                return after.lamp
+            case Talking():
+                return "talking"
+            case _ if self._shown:
+                return "watched"
+            case _ if picture.typing:
+                return "typing"
+            case _ if picture.reaches_nobody:
+                return "trouble"
+        return "off"
 
 
 def _wanted_tone(phase: Phase, picture: Picture, after: After | None) -> ToneName | None:

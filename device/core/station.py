@@ -1,4 +1,4 @@
-"""The door station as a whole: presses, links, roster and call, one event at a time.
+"""The door station as a whole: panel, links, roster and call, one event at a time.
 
 `handle(event, now)` returns effects in the order to perform them; `deadline` is when it next wants a Tick. Nothing in
 here waits, reads a clock or does I/O.
@@ -10,10 +10,25 @@ from collections.abc import Callable
 from device.core.authority import Authority
 from device.core.call import Call
 from device.core.effects import Effect, KeepRoster, Note, Tell
-from device.core.events import Edge, Event, Instant, RosterChanged, RosterKept, SignalingSaid, SignalingUp, Tick
+from device.core.events import (
+    CodeJudged,
+    ContactEdge,
+    Edge,
+    Event,
+    ExitEdge,
+    Instant,
+    KeyPressed,
+    RosterChanged,
+    RosterKept,
+    SignalingSaid,
+    SignalingUp,
+    TamperEdge,
+    Tick,
+)
+from device.core.inputs import Inputs
+from device.core.keypad import Keypad
 from device.core.links import Links
-from device.core.press import Press
-from device.core.rules import CallRules, LinkRules
+from device.core.rules import CallRules, LinkRules, PanelRules
 from protocol.errors import PeerError
 from protocol.messages import ErrorMessage, Fault, RosterAccepted, RosterKeyMessage, RosterMessage
 from protocol.roster import Roster, SignedRoster
@@ -27,13 +42,15 @@ class Station:
         authority: Authority,
         call_rules: CallRules,
         link_rules: LinkRules,
+        panel_rules: PanelRules,
         sign: Callable[[SignedRoster], str],
         new_id: Callable[[], str],
         fraction: Callable[[], float],
     ) -> None:
         self._authority = authority
         self._sign = sign
-        self._press = Press()
+        self._inputs = Inputs(panel_rules)
+        self._keypad = Keypad(panel_rules.keypad)
         self._call = Call(call_rules, new_id)
         self._links = Links(link_rules, authority, new_id, fraction, self._call.uses, self._call.rings)
         self._kept = authority.signed.digest if authority.signed else None
@@ -55,7 +72,13 @@ class Station:
 
     @property
     def deadline(self) -> float | None:
-        times = [self._press.deadline, self._links.deadline, self._call.deadline, self._expires_at]
+        times = [
+            self._inputs.deadline,
+            self._keypad.deadline,
+            self._links.deadline,
+            self._call.deadline,
+            self._expires_at,
+        ]
         return min((at for at in times if at is not None), default=None)
 
     @property
@@ -78,8 +101,10 @@ class Station:
 
     def _step(self, event: Event, now: Instant) -> list[Effect | Event]:
         match event:
-            case Edge():
-                return [*self._press.handle(event, now)]
+            case Edge() | ExitEdge() | ContactEdge() | TamperEdge():
+                return [*self._inputs.handle(event, now)]
+            case KeyPressed() | CodeJudged():
+                return self._keypad.handle(event, now)
             case SignalingSaid(RosterMessage(jws=jws)):
                 return self._take(jws)
             case SignalingSaid(RosterKeyMessage(jws=jws)):
@@ -96,7 +121,8 @@ class Station:
                 first = [out for change in changed for out in self._machines(change, now)]
                 return [*taken, *first, *self._machines(event, now)]
             case Tick():
-                return [*self._press.handle(event, now), *self._machines(event, now)]
+                panel = [*self._inputs.handle(event, now), *self._keypad.handle(event, now)]
+                return [*panel, *self._machines(event, now)]
         return self._machines(event, now)
 
     def _machines(self, event: Event, now: Instant) -> list[Effect | Event]:

@@ -1,13 +1,13 @@
 """What each person is told of the call: the `state` message of protocol section 5, made from phase and surroundings."""
 
 from dataclasses import dataclass, field
-from typing import get_args
 
-from protocol.messages import DoorState, Fault, May, State, You
+from msgspec import UNSET
+
+from device.core.faults import FAULTS
+from protocol.messages import LATER_FAULTS, Contact, DoorState, Fault, May, State, You
 from protocol.messages import Phase as PhaseName
 from protocol.roster import Roster
-
-FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,24 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What surrounds the call: who is linked, who looks in under which call id, which doors are open until when."""
+    """What surrounds the call: who is linked, who looks in under which call id, which doors are open until when.
+
+    `plain`: links of pages that know nothing of contacts and alarms.
+    """
 
     roster: Roster | None = None
     links: dict[str, str] = field(default_factory=dict)
     views: dict[str, Look] = field(default_factory=dict)
     doors: dict[str, int] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
     faults: frozenset[Fault] = frozenset()
+    plain: frozenset[str] = frozenset()
+    typing: bool = False
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """A press would fail now, whoever it is for."""
+        return "roster" in self.faults or ("offline" in self.faults and not self.links)
 
     def rights(self, answerer: str) -> list[May]:
         entry = self.roster.answerers.get(answerer) if self.roster else None
@@ -98,6 +109,12 @@ def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> Sta
         case _:
             call = None
     known = picture.roster.doors if picture.roster else {}
+    rights = picture.rights(answerer)
+    plain = link in picture.plain
+    hidden = LATER_FAULTS if plain else frozenset()
+    if "open" not in rights:  # whether a door stands open is for those to know who may open it
+        hidden |= {"left-open", "forced"}
+    contacts = picture.contacts if "open" in rights and not plain else {}
     return State(
         phase=name,
         call=call,
@@ -106,7 +123,11 @@ def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> Sta
         answered_by=answered_by,
         video=picture.shows_video(phase, link),
         audio=isinstance(phase, Talking) and phase.link == link,
-        doors={door: DoorState(open_until=picture.doors.get(door)) for door in sorted(known) if door in doors},
-        you=You(may=picture.rights(answerer)),
-        faults=[fault for fault in FAULTS if fault in picture.faults],
+        doors={
+            door: DoorState(open_until=picture.doors.get(door), contact=contacts.get(door, UNSET))
+            for door in sorted(known)
+            if door in doors
+        },
+        you=You(may=rights),
+        faults=[fault for fault in FAULTS if fault in picture.faults - hidden],
     )

@@ -11,6 +11,7 @@ export const REASONS = [
 ];
 const FAULTS = [
   "camera", "microphone", "loudspeaker", "buttons", "strike", "clock", "certificate", "storage", "offline", "roster",
+  "tamper", "keypad", "left-open", "forced",
 ];
 const CODES = ["not-allowed", "not-now", "answered-elsewhere", "unknown", "too-fast", "fault"];
 
@@ -62,7 +63,10 @@ const FROM_DOOR = {
     answered_by: shape.nullable(shape.id),
     video: shape.bool,
     audio: shape.bool,
-    doors: shape.map(shape.object({ open_until: shape.nullable(shape.positive) }), 16),
+    doors: shape.map(
+      shape.object({ open_until: shape.nullable(shape.positive) }, { contact: shape.oneOf("closed", "open") }),
+      16,
+    ),
     you: shape.object({ may: shape.list(shape.oneOf("talk", "open", "view"), 3) }),
     faults: shape.list(shape.oneOf(...FAULTS), FAULTS.length),
   },

@@ -5,7 +5,7 @@
 /**
  * @typedef {import("./roster.js").Roster} Roster
  * @typedef {{phase: "idle"|"ringing"|"talking"|"busy", call: string|null, button: string|null, since: number,
- *   answered_by: string|null, video: boolean, audio: boolean, doors: Record<string, {open_until: number|null}>,
+ *   answered_by: string|null, video: boolean, audio: boolean, doors: Record<string, {open_until: number|null, contact?: "closed"|"open"}>,
  *   you: {may: string[]}, faults: string[]}} DoorState as section 5 has it
  * @typedef {"offline"|"connecting"|"idle"|"ringing"|"talking"|"viewing"|"elsewhere"|"busy"|"removed"|"expired"} Phase
  * @typedef {{ringing: {call: string|null, button: string|null, since: number}|null, declined: string|null,

@@ -98,6 +98,10 @@ export const TEXTS = {
     storage: "The door station cannot store anything.",
     offline: "The door station has lost the server; this connection still works.",
     roster: "The door station has no valid guest list.",
+    tamper: "The door station's housing has been opened, or its wires are cut.",
+    keypad: "The door's keypad is locked: wrong codes were typed, or it does not work.",
+    "left-open": "A door has been standing open for a while.",
+    forced: "A door was opened without being released.",
   },
 
   session: {

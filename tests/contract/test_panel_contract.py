@@ -4,13 +4,26 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from typing import get_args
 from unittest import mock
 
 import pytest
 
-from device.adapters.gpio import MAX_STRIKE_S, GpiozeroPanel, PanelWiring, StrikeLine
-from device.core.events import Edge, Event, HardwareFault, StrikeLowered, StrikeReleased
+from device.adapters.gpio import MAX_STRIKE_S, GpiozeroPanel, KeypadLines, LampLines, PanelWiring, StrikeLine
+from device.adapters.gpio.pins import RecordingPin
+from device.core.events import (
+    ContactEdge,
+    Edge,
+    Event,
+    ExitEdge,
+    HardwareFault,
+    KeyPressed,
+    StrikeLowered,
+    StrikeReleased,
+    TamperEdge,
+)
 from device.errors import HardwareError
+from device.ports import LampPattern
 from tests.fakes.panel import FakePanel
 from tests.harness.processes import SCALE
 
@@ -20,7 +33,11 @@ WIRING = PanelWiring(
     pins="mock",
     buttons={"flat-1": 17, "flat-2": 5},
     doors={"main": StrikeLine(27, OPEN_S), "gate": StrikeLine(23, OPEN_S)},
-    lamp=22,
+    lamp=LampLines(22, second_bcm=24),
+    exits={"main": 12},
+    contacts={"main": 16, "gate": 26},
+    tamper=25,
+    keypad=KeypadLines([9, 10, 11, 13], [4, 7, 8]),
 )
 
 
@@ -36,6 +53,17 @@ class Inbox:
     def next(self) -> Event:
         return self._events.get(timeout=5 * SCALE)
 
+    def next_of(self, *kinds: type) -> Event:
+        """The next one of these kinds; what a panel says of its contacts when it is opened comes before."""
+        while True:
+            event = self.next()
+            if isinstance(event, kinds):
+                return event
+
+    def clear(self) -> None:
+        while not self.empty:
+            self._events.get()
+
     @property
     def empty(self) -> bool:
         return self._events.empty()
@@ -50,18 +78,17 @@ def inbox() -> Inbox:
 def gpio(inbox: Inbox) -> Iterator[GpiozeroPanel]:
     panel = GpiozeroPanel(WIRING, inbox.post)
     panel.open()
+    inbox.clear()
     yield panel
     panel.close()
 
 
 @pytest.fixture(params=["fake", "gpiozero"])
 def panel(request: pytest.FixtureRequest, inbox: Inbox) -> Iterator[FakePanel | GpiozeroPanel]:
-    made = (
-        FakePanel(set(WIRING.buttons), set(WIRING.doors), inbox.post)
-        if request.param == "fake"
-        else GpiozeroPanel(WIRING, inbox.post)
-    )
+    make = FakePanel if request.param == "fake" else GpiozeroPanel
+    made = make(WIRING, inbox.post)
     made.open()
+    inbox.clear()
     yield made
     made.close()
 
@@ -70,6 +97,12 @@ def let_time_pass(panel: FakePanel | GpiozeroPanel, door: str) -> None:
     """On simulated pins it passes by itself."""
     if isinstance(panel, FakePanel):
         panel.lower(door)
+
+
+def let_keys_settle(panel: FakePanel | GpiozeroPanel) -> None:
+    """Until the scan has looked some times more: what it was going to report, it has reported."""
+    if isinstance(panel, GpiozeroPanel):
+        threading.Event().wait(0.1 * SCALE)
 
 
 def test_every_edge_is_reported(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
@@ -132,11 +165,76 @@ def test_closing_lowers_and_may_be_repeated(panel: FakePanel | GpiozeroPanel, in
     assert inbox.empty
 
 
-def test_every_lamp_pattern_can_be_asked_for(panel: FakePanel | GpiozeroPanel) -> None:
-    panel.lamp("on")
-    panel.lamp("ringing")
-    panel.lamp("failed")
+@pytest.mark.parametrize("pattern", get_args(LampPattern))
+def test_every_lamp_pattern_can_be_asked_for(panel: FakePanel | GpiozeroPanel, pattern: LampPattern) -> None:
+    panel.lamp(pattern)
     panel.lamp("off")
+
+
+def test_contacts_and_tamper_loop_are_reported_as_they_are_when_the_panel_is_opened(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox
+) -> None:
+    panel.close()
+    inbox.clear()
+    panel.open()
+    seen = [inbox.next() for _ in range(3)]
+    contacts = {event.door: event.open for event in seen if isinstance(event, ContactEdge)}
+    assert contacts == {"main": True, "gate": True}, "a line that nothing pulls down is a cut wire"
+    assert [event.broken for event in seen if isinstance(event, TamperEdge)] == [True]
+
+
+def test_an_exit_button_is_reported_for_its_door(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
+    for pressed in (True, False):
+        panel.drive("exit.main", pressed)
+        edge = inbox.next()
+        assert isinstance(edge, ExitEdge)
+        assert (edge.door, edge.pressed) == ("main", pressed)
+    assert inbox.empty
+
+
+def test_a_contact_and_the_tamper_loop_are_closed_when_low(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
+    panel.drive("contact.gate", closed=True)
+    panel.drive("tamper", closed=True)
+    contact, tamper = inbox.next(), inbox.next()
+    assert isinstance(contact, ContactEdge)
+    assert isinstance(tamper, TamperEdge)
+    assert (contact.door, contact.open, tamper.broken) == ("gate", False, False)
+    panel.drive("tamper", closed=False)
+    broken = inbox.next()
+    assert isinstance(broken, TamperEdge)
+    assert broken.broken
+
+
+@pytest.mark.parametrize("key", list("123456789*0#"))
+def test_each_key_is_reported_once_however_long_it_is_held(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox, key: str
+) -> None:
+    panel.press_key(key, pressed=True)
+    assert inbox.next() == KeyPressed(key)
+    let_keys_settle(panel)
+    panel.press_key(key, pressed=False)
+    let_keys_settle(panel)
+    assert inbox.empty
+    panel.press_key(key, pressed=True)
+    assert inbox.next() == KeyPressed(key)
+
+
+def test_a_second_key_while_one_is_down_is_none(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
+    panel.press_key("5", pressed=True)
+    assert inbox.next() == KeyPressed("5")
+    panel.press_key("9", pressed=True)
+    let_keys_settle(panel)
+    panel.press_key("5", pressed=False)
+    let_keys_settle(panel)
+    panel.press_key("9", pressed=False)
+    let_keys_settle(panel)
+    assert inbox.empty
+
+
+@pytest.mark.parametrize("line", ["exit.gate", "button.flat-9", "door.main", "lamp"])
+def test_only_inputs_can_be_driven(panel: FakePanel | GpiozeroPanel, line: str) -> None:
+    with pytest.raises(HardwareError, match=line):
+        panel.drive(line, closed=True)
 
 
 # What only pins can show
@@ -227,18 +325,70 @@ def test_a_pin_that_fails_is_a_fault_of_the_strike(gpio: GpiozeroPanel, inbox: I
     assert inbox.next() == StrikeLowered("main")
 
 
-def test_the_lamp_blinks_and_stops(gpio: GpiozeroPanel) -> None:
-    gpio.lamp("on")
-    assert gpio.levels()["lamp"] is True
-    gpio.lamp("failed")
-    seen: set[bool] = set()
+def wait_for_level(gpio: GpiozeroPanel, line: str, level: bool) -> None:
     deadline = time.monotonic() + 5 * SCALE
-    while seen != {True, False} and time.monotonic() < deadline:
-        seen.add(gpio.levels()["lamp"])
-        threading.Event().wait(0.01)
-    assert seen == {True, False}
+    while gpio.levels()[line] is not level:
+        assert time.monotonic() < deadline, f"{line} is not {level}"
+        threading.Event().wait(0.005)
+
+
+def test_the_lamp_blinks_and_stops(gpio: GpiozeroPanel) -> None:
+    gpio.lamp("watched")
+    wait_for_level(gpio, "lamp", True)
+    gpio.lamp("failed")
+    for level in (True, False, True, False):
+        wait_for_level(gpio, "lamp", level)
     gpio.lamp("off")
-    assert gpio.levels()["lamp"] is False
+    wait_for_level(gpio, "lamp", False)
+
+
+def test_the_second_lamp_says_speak_and_come_in_and_nothing_else(gpio: GpiozeroPanel) -> None:
+    gpio.lamp("talking")
+    wait_for_level(gpio, "lamp.second", True)
+    gpio.lamp("released")
+    for level in (False, True, False):
+        wait_for_level(gpio, "lamp.second", level)
+    gpio.lamp("ringing")
+    wait_for_level(gpio, "lamp.second", False)
+    wait_for_level(gpio, "lamp", True)
+    assert gpio.levels()["lamp.second"] is False
+
+
+def test_a_lamp_that_fails_is_said_so_and_the_door_goes_on(gpio: GpiozeroPanel, inbox: Inbox) -> None:
+    with mock.patch("gpiozero.DigitalOutputDevice.on", side_effect=OSError("the line is gone")):
+        gpio.lamp("watched")
+        fault = inbox.next()
+    assert isinstance(fault, HardwareFault)
+    assert fault.what == "lamp"
+    gpio.release_strike("main", OPEN_S)
+    assert inbox.next() == StrikeReleased("main")
+
+
+def test_a_keypad_that_fails_is_said_so(gpio: GpiozeroPanel, inbox: Inbox) -> None:
+    with mock.patch("gpiozero.pins.mock.MockPin._set_function", side_effect=OSError("the line is gone")):
+        gpio.press_key("1", pressed=True)
+        fault = inbox.next()
+    assert isinstance(fault, HardwareFault)
+    assert fault.what == "keypad"
+
+
+def test_no_two_rows_of_the_keypad_are_driven_at_once_while_it_is_scanned(gpio: GpiozeroPanel, inbox: Inbox) -> None:
+    rows = [gpio._pin(pin) for pin in (9, 10, 11, 13)]
+    driven: list[int] = []
+    real = RecordingPin._get_state
+
+    def watch(pin: RecordingPin) -> bool:
+        if pin not in rows and threading.current_thread().name == "keypad":
+            driven.append(sum(row.function == "output" for row in rows))
+        return real(pin)
+
+    with mock.patch.object(RecordingPin, "_get_state", watch):
+        gpio.press_key("8", pressed=True)
+        assert inbox.next() == KeyPressed("8")
+        scanning = list(driven)
+    assert scanning
+    assert set(scanning) <= {1, 4}, "one row, or all of them at rest"
+    assert scanning.count(1) > 12
 
 
 def test_a_pressed_button_reads_low(gpio: GpiozeroPanel) -> None:

@@ -2,30 +2,38 @@
 
 from collections.abc import Callable
 
-from device.core.events import Edge, Event, StrikeLowered, StrikeReleased
+from device.adapters.gpio import PanelWiring
+from device.core.events import ContactEdge, Edge, Event, ExitEdge, KeyPressed, StrikeLowered, StrikeReleased, TamperEdge
 from device.errors import HardwareError
 from device.ports import LampPattern
 
 
 class FakePanel:
-    """`device.ports.Panel` whose time passes when `lower` is called."""
+    """`device.ports.Panel` whose time passes when `lower` is called; of `wiring` it has the names."""
 
-    def __init__(self, buttons: set[str], doors: set[str], post: Callable[[Event], None]) -> None:
-        self._buttons = buttons
-        self._doors = doors
+    def __init__(self, wiring: PanelWiring, post: Callable[[Event], None]) -> None:
+        self._wiring = wiring
         self._post = post
         self.opened = False
         self.pattern: LampPattern = "off"
         self.released: dict[str, float] = {}
+        self._closed: dict[str, bool] = {}
+        self._keys: set[str] = set()
 
     def open(self) -> None:
         self.opened = True
+        inputs = [name for name in self._wiring.lines() if name.partition(".")[0] in ("button", "exit")]
+        self._closed = dict.fromkeys(inputs, False)
+        levels = [f"contact.{door}" for door in self._wiring.contacts] + ["tamper"] * (self._wiring.tamper is not None)
+        for line in levels:
+            self._closed[line] = False
+            self._say(line, closed=False)
 
     def lamp(self, pattern: LampPattern) -> None:
         self.pattern = pattern
 
     def release_strike(self, door: str, seconds: float) -> None:
-        if not self.opened or door not in self._doors or not seconds > 0:
+        if not self.opened or door not in self._wiring.doors or not seconds > 0:
             raise HardwareError(f"door {door}: cannot be opened for {seconds} s")
         self.released.setdefault(door, seconds)
         self._post(StrikeReleased(door))
@@ -41,6 +49,30 @@ class FakePanel:
             self._post(StrikeLowered(door))
 
     def press_edge(self, button: str, pressed: bool) -> None:
-        if button not in self._buttons:
-            raise HardwareError(f"button {button}: there is none of that name")
-        self._post(Edge(button, pressed, 0.0))
+        self.drive(f"button.{button}", pressed)
+
+    def drive(self, line: str, closed: bool) -> None:
+        if line not in self._closed:
+            raise HardwareError(f"{line}: there is no input of that name")
+        if self._closed[line] != closed:
+            self._closed[line] = closed
+            self._say(line, closed=closed)
+
+    def press_key(self, key: str, pressed: bool) -> None:
+        if self._wiring.keypad is None or key not in "0123456789*#":
+            raise HardwareError(f"key {key}: there is no such key")
+        if pressed and not self._keys:
+            self._post(KeyPressed(key))
+        (self._keys.add if pressed else self._keys.discard)(key)
+
+    def _say(self, line: str, *, closed: bool) -> None:
+        kind, _, name = line.partition(".")
+        match kind:
+            case "button":
+                self._post(Edge(name, closed, 0.0))
+            case "exit":
+                self._post(ExitEdge(name, closed, 0.0))
+            case "contact":
+                self._post(ContactEdge(name, not closed, 0.0))
+            case _:
+                self._post(TamperEdge(not closed, 0.0))

@@ -7,7 +7,7 @@ from typing import TypeVar
 from device.core.call import Call
 from device.core.effects import Effect, SendControl
 from device.core.events import Commanded, Event, Instant, LinkUp, RosterChanged, SignalingUp
-from device.core.rules import CallRules
+from device.core.rules import CallRules, DoorRules
 from protocol.messages import Command, DeviceWelcome, Done, Refused, State
 from protocol.roster import Answerer, Button, Door, Roster
 
@@ -29,7 +29,11 @@ def a_roster(**changes: object) -> Roster:
         "issued": int(UTC) - 1000,
         "expires": int(UTC) + 86400,
         "fingerprints": ["AA" + ":AA" * 31],
-        "buttons": {"flat-1": Button("Flat 1", ["alice", "bob"]), "flat-2": Button("Flat 2", ["dave"])},
+        "buttons": {
+            "flat-1": Button("Flat 1", ["alice", "bob"]),
+            "flat-2": Button("Flat 2", ["dave"]),
+            "everybody": Button("Everybody", ["alice", "bob", "dave"]),
+        },
         "doors": {"main": Door("Street door")},
         "answerers": {
             "alice": Answerer("Alice", ["A" * 42 + "A"], ["talk", "open", "view"]),
@@ -56,7 +60,10 @@ class CallStage:
 
     def __post_init__(self) -> None:
         self._ids = iter(range(1, 10_000))
-        rules = CallRules(ring_s=30, talk_s=300, view_s=300, after_s=4, doors={"main": 3.0})
+        rules = CallRules(
+            ring_s=30, talk_s=300, view_s=300, after_s=4,
+            doors={"main": DoorRules(3.0)}, long_press={"flat-1": "everybody"},
+        )  # fmt: skip
         self.call = Call(rules, lambda: call_id(next(self._ids)))
         self.told: dict[str, State] = {}
         self.last_id: dict[str, int] = {}

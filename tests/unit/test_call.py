@@ -9,13 +9,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from device.core.effects import Lamp, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
 from device.core.events import (
+    CodeAccepted,
+    CodeRefused,
+    ContactIs,
+    ExitPressed,
     HardwareFault,
+    Held,
     LinkDown,
     LinkUp,
     Pressed,
     RosterChanged,
     SignalingDown,
     StrikeLowered,
+    TamperIs,
     Tick,
 )
 from protocol.messages import AnswerCall, Decline, HangUp, OpenDoor, Ping, Ring, RingEnded, View
@@ -236,6 +242,57 @@ def test_without_a_valid_roster_calls_end_and_presses_say_so() -> None:
     assert Tone("fault") in CallStage(roster=None).does(Pressed("flat-1")), "the door's own trouble sounds different"
 
 
+# The long press: flat-1, held, stands for everybody
+
+
+def test_a_long_press_passes_the_ring_on_and_who_was_rung_goes_on_seeing() -> None:
+    stage = ringing()
+    effects = stage.does(Held("flat-1"), after=1.5)
+    assert of(ShowVideo, effects) == [ShowVideo("dave", True)]
+    for who in ("alice", "bob", "dave"):
+        assert (stage.told[who].phase, stage.told[who].button, stage.told[who].call) == ("ringing", "everybody", ONE)
+    assert verdict(stage.says("dave", AnswerCall, call=ONE)) == "done"
+    (record,) = of(RecordCall, stage.says("dave", HangUp, call=ONE))
+    assert (record.button, record.rang) == ("everybody", ("alice", "bob", "dave"))
+
+
+def test_a_long_press_rings_for_the_whole_time_from_then_on() -> None:
+    stage = ringing()
+    stage.does(Held("flat-1"), after=1.5)
+    assert stage.call.deadline == stage.mono + 30
+
+
+def test_who_declined_is_not_rung_again_by_holding_on() -> None:
+    stage = ringing()
+    stage.says("bob", Decline, call=ONE)
+    assert of(ShowVideo, stage.does(Held("flat-1"))) == [ShowVideo("dave", True)]
+
+
+def test_a_long_press_wakes_those_without_a_link() -> None:
+    stage = ringing(links=("alice",))
+    (tell,) = of(Tell, stage.does(Held("flat-1")))
+    assert tell.message == Ring(call=ONE, button="everybody", answerers=["bob", "dave"])
+
+
+def test_a_long_press_where_nobody_was_reached_tries_everybody() -> None:
+    stage = CallStage(links=("dave",), online=False)
+    assert Tone("nobody") in stage.does(Pressed("flat-1"))
+    assert of(ShowVideo, stage.does(Held("flat-1"), after=1.5)) == [ShowVideo("dave", True)]
+
+
+def test_a_long_press_that_reaches_nobody_leaves_the_ring_as_it_is() -> None:
+    roster = a_roster(buttons={"flat-1": a_roster().buttons["flat-1"]})
+    stage = ringing(roster=roster)
+    stage.does(Held("flat-1"))
+    assert (stage.told["alice"].phase, stage.told["alice"].button) == ("ringing", "flat-1")
+
+
+def test_holding_a_button_during_a_talk_or_anothers_ring_does_nothing() -> None:
+    for stage in (talking(), ringing()):
+        button = "flat-1" if stage.call.name == "talking" else "flat-2"
+        assert stage.does(Held(button)) == []
+
+
 # Looking in
 
 
@@ -252,7 +309,7 @@ def test_looking_in_shows_the_door_under_a_call_of_its_own_and_ends_by_itself() 
 
 def test_the_lamp_shows_that_somebody_looks_in() -> None:
     stage = CallStage()
-    assert Lamp("on") in stage.says("carol", View, on=True)
+    assert Lamp("watched") in stage.says("carol", View, on=True)
     assert Lamp("off") in stage.says("carol", View, on=False)
 
 
@@ -306,6 +363,7 @@ class CallMachine(RuleBasedStateMachine):
         self.video: set[str] = set()
         self.talk: set[str] = set()
         self.up = set(self.PEOPLE)
+        self.by = "nobody"
 
     def note(self, effects: list[object]) -> None:
         for effect in effects:
@@ -314,8 +372,10 @@ class CallMachine(RuleBasedStateMachine):
                     (self.video.add if on else self.video.discard)(link)
                 case Talk(link, on):
                     (self.talk.add if on else self.talk.discard)(link)
-                case ReleaseStrike():
-                    assert "open" in self.rights(self.last)
+                case ReleaseStrike(door, seconds):
+                    assert (door, seconds) == ("main", 3.0)
+                    assert self.by == "exit" or self.by.startswith("code ") or "open" in self.rights(self.by)
+                    self.by = "nobody"  # a word releases once
         self.video &= self.up
         self.talk &= self.up
 
@@ -343,11 +403,40 @@ class CallMachine(RuleBasedStateMachine):
     def command(self, who: str, kind: type[AnswerCall | Decline | HangUp | OpenDoor], guess: int) -> None:
         if who not in self.up:
             return
-        self.last = who
+        self.by = who
         state = self.stage.told.get(who)
         call = state.call if state and state.call and guess < 20 else call_id(guess)
         extra = {"door": "main"} if kind is OpenDoor else {}
         self.note([*self.stage.says(who, kind, call=call, **extra)])
+        self.by = "nobody"
+
+    @rule()
+    def exit_button(self) -> None:
+        self.by = "exit"
+        self.note([*self.stage.does(ExitPressed("main"))])
+        self.by = "nobody"
+
+    @rule(name=st.sampled_from(["cleaner", "post"]))
+    def right_code(self, name: str) -> None:
+        self.by = f"code {name}"
+        self.note([*self.stage.does(CodeAccepted("main", name))])
+        self.by = "nobody"
+
+    @rule()
+    def wrong_code(self) -> None:
+        self.note([*self.stage.does(CodeRefused())])
+
+    @rule(is_open=st.booleans())
+    def leaf(self, is_open: bool) -> None:
+        self.note([*self.stage.does(ContactIs("main", is_open))])
+
+    @rule(button=st.sampled_from(["flat-1", "flat-2"]))
+    def hold(self, button: str) -> None:
+        self.note([*self.stage.does(Held(button))])
+
+    @rule(broken=st.booleans())
+    def housing(self, broken: bool) -> None:
+        self.note([*self.stage.does(TamperIs(broken))])
 
     @rule(who=st.sampled_from(PEOPLE), on=st.booleans())
     def view(self, who: str, on: bool) -> None:

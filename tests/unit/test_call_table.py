@@ -6,11 +6,16 @@ The table is made by this run. After a change that is meant: `python -m tests.un
 from collections.abc import Callable
 from pathlib import Path
 
-from device.core.effects import Effect, Lamp, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
+from device.core.effects import Effect, Lamp, Note, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
 from device.core.events import (
+    CodeAccepted,
+    CodeRefused,
+    ContactIs,
     Event,
+    ExitPressed,
     HardwareBack,
     HardwareFault,
+    Held,
     LinkDown,
     LinkUp,
     Pressed,
@@ -18,7 +23,9 @@ from device.core.events import (
     SignalingDown,
     StrikeLowered,
     Stuck,
+    TamperIs,
     Tick,
+    Typing,
     Unstuck,
     Warned,
 )
@@ -33,7 +40,8 @@ HEAD = """\
 
 Made by `tests/unit/test_call_table.py` from the code itself. alice and bob are rung by flat-1, dave by flat-2; alice
 may talk, open and view, bob may talk, dave may talk and open, carol may view. In *viewing*, alice looks in; in
-*talking*, alice has answered. A cell says the state after, what the person was answered, and what was done.
+*talking*, alice has answered. A long press of flat-1 stands for *everybody*, which rings alice, bob and dave. A cell
+says the state after, what the person was answered, and what was done.
 
 """
 
@@ -81,6 +89,11 @@ def says(who: str, kind: type[AnswerCall], **members: object) -> Callable[[CallS
     return lambda stage: stage.says(who, kind, **members) if stage.links else []
 
 
+def forced(stage: CallStage) -> list[Effect]:
+    stage.does(ContactIs("main", open=False))
+    return stage.does(ContactIs("main", open=True))
+
+
 EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "flat-1 pressed": happens(Pressed("flat-1")),
     "flat-2 pressed": happens(Pressed("flat-2")),
@@ -110,6 +123,14 @@ EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "the roster expires": happens(RosterChanged(None)),
     "the camera fails": happens(HardwareFault("camera", "test")),
     "the camera returns": happens(HardwareBack("camera")),
+    "flat-1 is held": happens(Held("flat-1")),
+    "flat-2 is held": happens(Held("flat-2")),
+    "the exit button": happens(ExitPressed("main")),
+    "a right code": happens(CodeAccepted("main", "cleaner")),
+    "a wrong code": happens(CodeRefused()),
+    "digits are typed": happens(Typing(True)),
+    "the door is opened unasked": forced,
+    "the tamper loop opens": happens(TamperIs(True)),
     "a button sticks": happens(Stuck("flat-1")),
     "a button comes free": happens(Unstuck("flat-1")),
     "the card fails": happens(Warned("storage", True)),
@@ -134,6 +155,8 @@ def describe(stage: CallStage, effects: list[Effect]) -> str:
                 parts.append(f"tone {name or 'off'}")
             case ReleaseStrike(door, _):
                 parts.append(f"opens {door}")
+            case Note("warning", what):
+                parts.append(f"warns {what}")
             case RecordCall(outcome=outcome):
                 parts.append(f"records {outcome}")
             case Tell(message):

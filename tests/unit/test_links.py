@@ -19,6 +19,7 @@ from device.core.effects import (
     Tell,
 )
 from device.core.events import (
+    ContactEdge,
     Event,
     Instant,
     LinkLost,
@@ -30,10 +31,11 @@ from device.core.events import (
     SignalingDown,
     SignalingSaid,
     SignalingUp,
+    TamperEdge,
     Tick,
 )
 from device.core.links import HEARTBEAT_S, PENDING_S
-from device.core.rules import CallRules, LinkRules
+from device.core.rules import CallRules, DoorRules, LinkRules, PanelRules
 from device.core.station import Station
 from protocol.candidates import Candidate
 from protocol.codec import encode
@@ -80,14 +82,16 @@ class LinkStage:
 
     rules: LinkRules = field(default_factory=LinkRules)
     mono: float = 100.0
+    told: dict[str, State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.authority = Authority("home", "front-door", public_jwk(ROSTER_KEY), DEVICE, self.now)
         self.authority.accept(sign_roster(roster(), ROSTER_KEY))
         self.station = Station(
             self.authority,
-            CallRules(doors={"main": 3.0}),
+            CallRules(doors={"main": DoorRules(3.0)}),
             self.rules,
+            PanelRules(),
             lambda signed: "x.y.z",
             new_token,
             lambda: 0.5,
@@ -99,7 +103,11 @@ class LinkStage:
 
     def does(self, event: Event, after: float = 0.0) -> list[Effect]:
         self.mono += after
-        return self.station.handle(event, self.now())
+        effects = self.station.handle(event, self.now())
+        for effect in of(SendControl, effects):
+            if isinstance(effect.message, State):
+                self.told[effect.link] = effect.message
+        return effects
 
     def online(self, *people: str) -> list[Effect]:
         present = [Presence(session=session(name), answerer=name.split("/")[0]) for name in people]
@@ -339,6 +347,24 @@ def test_a_page_that_has_a_live_link_is_left_alone_until_that_one_goes() -> None
     assert of(OpenLink, stage.says(first, Ping(id=1))) == []
     stage.does(LinkLost(first, "gone"))
     assert len(of(OpenLink, stage.does(Tick(), after=2))) >= 1
+
+
+def test_a_page_of_an_earlier_make_is_told_nothing_that_it_does_not_know() -> None:
+    stage = LinkStage()
+    for told in (ContactEdge("main", False, stage.mono), TamperEdge(True, stage.mono)):
+        stage.does(told)
+    stage.does(Tick(), after=1)
+    link = stage.up()
+    assert (stage.told[link].doors["main"].contact, stage.told[link].faults) == ("closed", ["tamper"])
+    stage.says(link, LinkClose(reason="error"))
+    (opened,) = of(OpenLink, stage.does(Tick(), after=2))
+    stage.does(LinkOffered(opened.link, OFFER))
+    stage.does(SignalingSaid(answer(opened.link)))
+    stage.does(LinkOpened(opened.link))
+    stage.says(opened.link, hello(opened.link))
+    second = stage.told[opened.link]
+    assert second.faults == []
+    assert "contact" not in encode(second)
 
 
 def candidate(line: str) -> Candidate:

@@ -15,28 +15,28 @@ def feed(press: Press, *edges: tuple[float, bool]) -> list[Event]:
 
 
 def test_a_press_is_reported_at_its_leading_edge() -> None:
-    assert feed(Press(), (1.0, True)) == [Pressed("flat-1")]
+    assert feed(Press({}), (1.0, True)) == [Pressed("flat-1")]
 
 
 def test_bounce_on_the_way_in_and_out_is_one_press() -> None:
     bounces = [(1.0 + i * 0.002, i % 2 == 0) for i in range(9)]
     release = [(1.3 + i * 0.002, i % 2 == 1) for i in range(9)]
-    assert feed(Press(), *bounces, *release) == [Pressed("flat-1")]
+    assert feed(Press({}), *bounces, *release) == [Pressed("flat-1")]
 
 
 def test_two_presses_apart_are_two() -> None:
-    assert len(feed(Press(), (1.0, True), (1.1, False), (1.3, True))) == 2
+    assert len(feed(Press({}), (1.0, True), (1.1, False), (1.3, True))) == 2
 
 
 def test_a_release_counts_only_once_it_has_settled() -> None:
-    press = Press()
+    press = Press({})
     feed(press, (1.0, True), (1.1, False))
     assert press.deadline == 1.1 + LOCKOUT_S
     assert feed(press, (1.1 + LOCKOUT_S / 2, True)) == []
 
 
 def test_a_stuck_button_is_reported_once_and_once_when_it_comes_free() -> None:
-    press = Press()
+    press = Press({})
     feed(press, (1.0, True))
     assert press.deadline == 1.0 + STUCK_S
     stuck = Instant(1.0 + STUCK_S, 0)
@@ -47,7 +47,7 @@ def test_a_stuck_button_is_reported_once_and_once_when_it_comes_free() -> None:
 
 
 def test_buttons_do_not_disturb_each_other() -> None:
-    press = Press()
+    press = Press({})
     now = Instant(1.0, 1.0)
     both = press.handle(Edge("flat-1", True, 1.0), now) + press.handle(Edge("flat-2", True, 1.0), now)
     assert both == [Pressed("flat-1"), Pressed("flat-2")]
@@ -59,4 +59,4 @@ def test_no_burst_of_bounce_makes_two_presses(gaps: list[float]) -> None:
     for index, gap in enumerate(gaps):
         at += gap
         edges.append((at, index % 2 == 1))
-    assert feed(Press(), *edges) == [Pressed("flat-1")]
+    assert feed(Press({}), *edges) == [Pressed("flat-1")]

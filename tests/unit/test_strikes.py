@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from device.config import load_config
+from device.panel_config import lines
 from device.strikes import lower, strike_pins
 from protocol.errors import ConfigError
 
@@ -24,7 +26,27 @@ def test_simulated_pins_are_left_alone(tmp_path: Path) -> None:
     assert lower(path) == ["there are no strikes to lower"]
 
 
-@pytest.mark.parametrize("text", ["[door", "door = 5", "[door.main]\n", '[door.main]\npin_bcm = "x"'])
+HEAD = 'identity = "i"\nstate = "s"\ncontrol_socket = "c"\n[button.flat-1]\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[door.main]\n",
+        "[door.main]\n[door.yard]\n",
+        "[door.main]\n[door.yard]\npin_bcm = 27\n",
+        "[door.main]\n[door.main.exit]\npin_bcm = 27\n[door.yard]\npin_bcm = 5\n",
+        '[door.main]\n[keypad]\ndoor = "main"\nrows_bcm = [9, 10, 27, 13]\n',
+        "[lamp]\npin_bcm = 4\n[lamp.second]\npin_bcm = 27\n[door.main]\n",
+    ],
+)
+def test_a_door_without_a_pin_has_the_one_that_the_daemon_gives_it(tmp_path: Path, text: str) -> None:
+    path = config(tmp_path, HEAD + text)
+    given = lines(load_config(path))
+    assert strike_pins(path) == {door: given[f"door.{door}"] for door in load_config(path).door}
+
+
+@pytest.mark.parametrize("text", ["[door", "door = 5", "[door.a]\n[door.b]\n[door.c]\n", '[door.main]\npin_bcm = "x"'])
 def test_what_cannot_be_read_is_said(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"device\.toml"):
         strike_pins(config(tmp_path, text))

@@ -1,0 +1,1 @@
+"""The hardware in words and data; the installed package reads `pins.toml` from here, too (`importlib.resources`)."""
