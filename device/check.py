@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from device.adapters.wss import probe, tls_context
+from device.boards import load_board
 from device.build import built
 from device.config import Config, load_config
 from device.core.events import Event, HardwareFault
 from device.dates import WARN_DAYS
 from device.identity import DeviceIdentity, current_identity
 from device.rosters import newest_roster
-from device.wiring import build_panel, build_sound, build_video
+from device.wiring import VOICE_REMEDY, build_panel, build_sound, build_video, build_voice
 from protocol.certificates import days_left
 from protocol.errors import DoorwardError
 from protocol.roster import SignedRoster
@@ -140,6 +141,32 @@ def _tones(config: Config) -> list[Result]:
     return rows
 
 
+def _board(config: Config) -> list[Result]:
+    """The board that the configuration names; whether its card is there is the next row's matter."""
+    if config.sound.board is None:
+        return []
+    return [Result("board", True, f"{config.sound.board}: {load_board(config.sound.board).title}")]
+
+
+def _sound_remedy(config: Config) -> str:
+    if config.sound.board is None:
+        return "compare with `aplay -L` and `arecord -L`; name the card in [sound]"
+    needs = load_board(config.sound.board).needs
+    return f"compare with `aplay -L` and `arecord -L`; {config.sound.board} needs, and a restart after it: {needs}"
+
+
+def _voice(config: Config) -> Result:
+    """What is taken out of the microphone."""
+    voice = config.sound.voice
+    if voice.off:
+        return Result("voice", True, "the microphone is handed on as it is: [sound.voice] off = true")
+    if build_voice(config) is None:
+        return Result("voice", False, "echo and noise stay in the microphone's sound", VOICE_REMEDY)
+    parts = {"echo": voice.echo, f"{voice.noise} noise": voice.noise != "off", "rumble": voice.high_pass}
+    seen = f"takes out {', '.join(name for name, on in parts.items() if on) or 'nothing'}"
+    return Result("voice", True, f"{seen}; gain {voice.gain_db:g} dB at most" if voice.gain_db else seen)
+
+
 async def _hardware(config: Config) -> list[Result]:
     posted: list[Event] = []
     panel = build_panel(config, posted.append)
@@ -148,10 +175,12 @@ async def _hardware(config: Config) -> list[Result]:
         ("panel", f"{len(config.button)} buttons, {len(config.door)} doors ({config.gpio.pins})", panel.open,
          panel.close, "stop the running daemon, or correct the pins"),
         ("sound", f"{config.sound.capture} and {config.sound.playback}", sound.open, sound.close,
-         "compare with `aplay -L` and `arecord -L`; name the card in [sound]"),
+         _sound_remedy(config)),
     ]  # fmt: skip
     tried = [_tried(what, seen, remedy, opened, closed, posted) for what, seen, opened, closed, remedy in rows]
-    return [*tried, await check_camera(config), *await asyncio.to_thread(_tones, config)]
+    voice = await asyncio.to_thread(_voice, config)
+    camera = await check_camera(config)
+    return [*_board(config), *tried, voice, camera, *await asyncio.to_thread(_tones, config)]
 
 
 async def check_camera(config: Config) -> Result:

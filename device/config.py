@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from device.boards import MixerConfig, PcmName, as_configured, load_board
 from device.panel_config import PanelTables, Table, lines
-from device.ports import ToneName
+from device.ports import NoiseLevel, ToneName
 from protocol.errors import ConfigError
 from protocol.settings import parse_settings
 
@@ -97,11 +98,30 @@ class NightConfig(Table, frozen=True):
     voice: Factor = 0.7
 
 
-class SoundConfig(Table, frozen=True):
-    """ALSA PCM names; `tones`: sound files of the house's own, by the tone they stand for."""
+class VoiceConfig(Table, frozen=True):
+    """What is taken out of the microphone; `gain_db`: by how much a quiet visitor is made louder, at most.
 
-    capture: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
-    playback: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
+    More than 12 dB of it undoes the echo cancellation. `off` hands the microphone on as it is.
+    """
+
+    off: bool = False
+    echo: bool = True
+    noise: NoiseLevel = "moderate"
+    high_pass: bool = True
+    gain_db: Annotated[float, Meta(ge=0, le=12)] = 0.0
+
+
+class SoundConfig(Table, frozen=True):
+    """ALSA PCM names, or a board that stands for them; `tones`: sound files of the house's own, by tone.
+
+    `load_config` puts in what the board says; `capture` and `playback` are never empty afterwards.
+    """
+
+    board: str | None = None
+    capture: PcmName = ""
+    playback: PcmName = ""
+    mixer: MixerConfig | None = None
+    voice: VoiceConfig = field(default_factory=VoiceConfig)
     period_ms: Annotated[int, Meta(ge=5, le=40)] = 10
     tones: dict[ToneName, str] = field(default_factory=dict)
     night: NightConfig | None = None
@@ -137,15 +157,33 @@ def load_config(path: Path) -> Config:
     _check(path, config)
     base = path.resolve().parent
     source = config.video.source or ("pattern" if config.gpio.pins == "mock" else "camera")
-    own = {name: str(base / file) for name, file in config.sound.tones.items()}
     return msgspec.structs.replace(
         config,
-        sound=msgspec.structs.replace(config.sound, tones=own),
+        sound=_sound(path, base, config),
         video=msgspec.structs.replace(config.video, source=source),
         identity=str(base / config.identity),
         state=str(base / config.state),
         control_socket=str(base / config.control_socket),
     )
+
+
+def _sound(path: Path, base: Path, config: Config) -> SoundConfig:
+    """[sound] with absolute paths and what its board stands for."""
+    sound = config.sound
+    if sound.voice.echo and not sound.voice.high_pass:
+        raise ConfigError(
+            f"{path}: sound.voice.high_pass: echo cancellation brings it along; leave it, or set echo = false"
+        )
+    try:
+        capture, playback, mixer = as_configured(sound.board, sound.capture, sound.playback, sound.mixer)
+        taken = [] if sound.board is None else load_board(sound.board).pins_bcm
+    except ConfigError as error:
+        raise ConfigError(f"{path}: sound.board: {error}") from error
+    for where, pin in lines(config).items():
+        if pin in taken:
+            raise ConfigError(f"{path}: {where}.pin_bcm: GPIO {pin} belongs to the board {sound.board}; choose another")
+    own = {name: str(base / file) for name, file in sound.tones.items()}
+    return msgspec.structs.replace(sound, capture=capture, playback=playback, mixer=mixer, tones=own)
 
 
 def _check(path: Path, config: Config) -> None:

@@ -19,6 +19,7 @@ LampPattern = Literal["off", "ringing", "talking", "watched", "released", "faile
 """Told apart by rhythm (`device.adapters.gpio.rhythm`), so that nobody needs to tell colours apart."""
 
 ToneName = Literal["ringback", "busy", "nobody", "released", "fault"]
+NoiseLevel = Literal["off", "mild", "moderate", "strong", "strongest"]
 Stream = Literal["main", "small", "vp8"]
 """H.264 at full size; H.264 at the small size, for slow links; VP8 at the small size, for browsers without H.264."""
 

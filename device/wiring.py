@@ -15,12 +15,14 @@ from device.core.events import Event
 from device.core.rules import CallRules, DoorRules, PanelRules
 from device.identity import DeviceIdentity
 from device.panel_config import ContactConfig, DoorConfig, lines
-from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource
+from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource, VoiceFilter
 from protocol.errors import ConfigError
 
 log = structlog.get_logger()
 
 Post = Callable[[Event], None]
+
+VOICE_REMEDY = "install pywebrtc-audio, or set off = true in [sound.voice]; until then the loudspeaker is heard as echo"
 
 
 def panel_wiring(config: Config) -> PanelWiring:
@@ -84,6 +86,19 @@ def build_sound(config: Config, post: Post) -> Sound:
     night = sound.night and Night(sound.night.begins, sound.night.ends, Volume(sound.night.tones, sound.night.voice))
     mixer = Mixer(Tones(own), lambda: night.at(dt.datetime.now().astimezone().time()) if night else Volume())
     return AlsaSound(sound.capture, sound.playback, sound.period_ms, mixer, post)
+
+
+def build_voice(config: Config) -> VoiceFilter | None:
+    """What the microphone goes through; None for nothing: it is switched off, or cannot be had (which is logged)."""
+    voice = config.sound.voice
+    if voice.off:
+        return None
+    try:
+        from device.adapters.echo import VoiceSettings, WebrtcVoice  # noqa: PLC0415 - numpy must not delay the button
+    except ImportError as error:  # a door that echoes is still a door
+        log.error("voice-not-filtered", why=str(error), remedy=VOICE_REMEDY)
+        return None
+    return WebrtcVoice(VoiceSettings(voice.echo, voice.noise, voice.high_pass, voice.gain_db))
 
 
 def build_video(config: Config, caption: str, post: Post) -> VideoSource:
