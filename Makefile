@@ -5,10 +5,13 @@ LAN ?= 0
 REQUIRED ?=
 LANES ?=
 TIMES ?= 100
+SUITE ?= trixie
+ARCH ?=
+VERSION ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench hostile fuzz
+.PHONY: help setup demo test lint bench deb hostile fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +33,9 @@ lint: setup  ## style, types, and who may import whom
 
 bench: setup  ## press to picture, start to ready, memory and CPU: build/reports/bench.json
 	@$(PY) -m tests.bench
+
+deb: setup  ## Debian packages (SUITE=trixie or bookworm, ARCH=amd64 or arm64): build/deb
+	@$(PY) -m deb.build --suite $(SUITE) $(if $(ARCH),--arch $(ARCH)) $(if $(VERSION),--version $(VERSION))
 
 hostile: setup  ## a stolen server against the real door and page, attack by attack: build/reports/hostile.json
 	@$(PY) -m tests.hostile

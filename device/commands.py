@@ -86,6 +86,21 @@ def status(config_path: Path, as_json: bool, wait_s: float) -> None:
 @tools.command()
 @config_option
 @one_line_errors
+def restart(config_path: Path) -> None:
+    """Have the running daemon start anew as soon as nobody is at the door. The service manager starts it."""
+    asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "restart"}))
+    click.echo("the daemon starts anew as soon as nobody is at the door")
+
+
+@tools.command()
+def rollback() -> None:
+    """Return to the version before, which stays on the disk (root; only where a Debian package was installed)."""
+    raise click.ClickException("this was not installed as a Debian package, which keeps the version before")
+
+
+@tools.command()
+@config_option
+@one_line_errors
 def metrics(config_path: Path) -> None:
     """What the running daemon has counted, in Prometheus' text format (for a textfile collector)."""
     said = asyncio.run(ask(Path(load_config(config_path).control_socket), {"do": "metrics"}))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LANES = ("unit", "contract", "integration", "browser", "faults", "runbook", "hostile", "demo")
+LANES = ("unit", "contract", "integration", "browser", "faults", "packages", "runbook", "hostile", "demo")
 REPORTS = Path("build/reports")
 
 

@@ -1,0 +1,63 @@
+"""pyalsaaudio for suites whose own is too old: it is an sdist, so somebody has to compile it, and never the Pi."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from deb.targets import ROOT, Target
+
+TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+
+
+def compiled_alsaaudio(target: Target, cache: Path) -> Path:
+    """The extension module for `target`; compiled once. SystemExit says which Debian package is missing for that."""
+    triple = TRIPLES[target.arch]
+    name = f"alsaaudio.cpython-{target.suite.python[0]}{target.suite.python[1]}-{triple}.so"
+    made = cache / f"alsaaudio-{target}" / name
+    if made.exists():
+        return made
+    compiler = f"{triple}-gcc"
+    if shutil.which(compiler) is None:
+        raise SystemExit(f"{compiler} is not installed: apt-get install gcc-{triple.replace('_', '-')}")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    work = made.parent / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    system = work / "system"
+    for package in (f"libpython{target.suite.python[0]}.{target.suite.python[1]}-dev", "libasound2-dev", "libasound2"):
+        _unpack(f"{package}:{target.arch}", system)
+    source = _source(target, work)
+    version = source.name.removeprefix("pyalsaaudio-")
+    include = system / "usr" / "include"
+    python = include / target.suite.python_name
+    flags = [f"-I{python}", f"-I{include}", f"-L{system}/usr/lib/{triple}", f'-DVERSION="{version}"']
+    _run([compiler, "-shared", "-fPIC", "-O2", *flags, str(source / "alsaaudio.c"), "-lasound", "-o", str(made)])
+    shutil.rmtree(work)
+    return made
+
+
+def _source(target: Target, work: Path) -> Path:
+    wanted = f"--constraint={ROOT / 'constraints' / target.suite.abi}.txt"
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "download"]
+    _run([*pip, "--no-deps", "--no-binary=:all:", wanted, f"--dest={work}", "pyalsaaudio"])
+    (archive,) = work.glob("pyalsaaudio-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(work, filter="data")
+    return work / archive.name.removesuffix(".tar.gz")
+
+
+def _unpack(package: str, to: Path) -> None:
+    """A Debian package of this machine's own release, for the target's architecture."""
+    folder = to.parent / "debs"
+    folder.mkdir(parents=True, exist_ok=True)
+    _run(["apt-get", "-q", "download", package], folder)
+    for deb in folder.glob("*.deb"):
+        _run(["dpkg-deb", "-x", str(deb), str(to)])
+        deb.unlink()
+
+
+def _run(command: list[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:4])} …: exit code {done.returncode}\n{done.stdout}{done.stderr}")

@@ -1,0 +1,111 @@
+"""What is in the packages, also in those for a machine that this one cannot run."""
+
+import email.parser
+import struct
+import subprocess
+from email.message import Message
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from deb.build import build
+from deb.environment import OURS
+from deb.targets import PACKAGES, ROOT, SUITES, Package, Target
+from tests.packages.conftest import FIRST, WHEN
+
+AARCH64 = 183
+"""EM_AARCH64 of the ELF header (elf.h)."""
+
+BY_NAME = {package.name: package for package in PACKAGES}
+NAMES = sorted(BY_NAME)
+
+
+@pytest.fixture(scope="module")
+def unpacked(arm64: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each arm64 package's files."""
+    found = {}
+    for name, deb in arm64.items():
+        found[name] = tmp_path_factory.mktemp(name)
+        subprocess.run(["dpkg-deb", "-R", str(deb), str(found[name])], check=True)
+    return found
+
+
+def site(root: Path, package: Package) -> Path:
+    return root / package.home.lstrip("/") / "package/lib/python3.13/site-packages"
+
+
+def control(root: Path) -> Message:
+    return email.parser.Parser().parsestr((root / "DEBIAN" / "control").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_library_in_it_is_for_the_machine_and_its_python(name: str, unpacked: dict[str, Path]) -> None:
+    libraries = [path for path in unpacked[name].rglob("*.so*") if path.is_file()]
+    assert libraries
+    for path in libraries:
+        head = path.read_bytes()[:20]
+        assert head[:4] == b"\x7fELF"
+        assert struct.unpack_from("<H", head, 18) == (AARCH64,), path
+        assert not path.name.count(".cpython-") or ".cpython-313-aarch64-linux-gnu." in path.name, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_that_a_library_asks_for_is_there_or_comes_from_apt(name: str, unpacked: dict[str, Path]) -> None:
+    package = BY_NAME[name]
+    there, asked = set(package.from_apt), []
+    environment = {
+        "python_version": "3.13",
+        "python_full_version": "3.13.5",
+        "platform_machine": "aarch64",
+        "extra": "",
+    }
+    for metadata in site(unpacked[name], package).glob("*.dist-info/METADATA"):
+        about = email.parser.HeaderParser().parsestr(metadata.read_text(encoding="utf-8"))
+        there.add(canonicalize_name(about["Name"]))
+        asked += [Requirement(text) for text in about.get_all("Requires-Dist") or []]
+    missing = [one.name for one in asked if one.marker is None or one.marker.evaluate(environment)]
+    assert {canonicalize_name(one) for one in missing} <= there
+
+
+def test_what_apt_brings_is_not_brought_twice(unpacked: dict[str, Path]) -> None:
+    names = {path.name for path in site(unpacked["doorward-device"], BY_NAME["doorward-device"]).iterdir()}
+    assert names.isdisjoint({"numpy", "picamera2", "lgpio.py"})
+    assert not any(name.startswith("alsaaudio") for name in names)
+    depends = control(unpacked["doorward-device"])["Depends"]
+    for wanted in ("python3-numpy", "python3-alsaaudio (>= 0.10)", "python3-lgpio", "python3-picamera2"):
+        assert wanted in depends
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_ships_its_own_part_of_the_program_and_nothing_of_the_machine_that_built_it(
+    name: str, unpacked: dict[str, Path]
+) -> None:
+    root, package = unpacked[name], BY_NAME[name]
+    assert {path.name for path in site(root, package).iterdir()} & OURS == set(package.imports)
+    for path in root.rglob("*"):
+        assert path.suffix != ".pyc", path
+        if path.is_file() and not path.is_symlink():
+            assert str(ROOT).encode() not in path.read_bytes(), path
+
+
+def test_the_units_are_those_of_the_repository(unpacked: dict[str, Path]) -> None:
+    installed = [
+        path for root in unpacked.values() for path in root.glob("usr/lib/systemd/system/**/*") if path.is_file()
+    ]
+    units = {path.name for path in (ROOT / "systemd").iterdir() if path.suffix in {".service", ".timer", ".path"}}
+    assert {path.name for path in installed if path.parent.name == "system"} == units
+    for path in installed:
+        inside = path.parts[path.parts.index("system") + 1 :]
+        assert path.read_bytes() == (ROOT / "systemd").joinpath(*inside).read_bytes()
+
+
+def test_the_program_knows_when_it_was_built(unpacked: dict[str, Path]) -> None:
+    built = site(unpacked["doorward-device"], BY_NAME["doorward-device"]) / "device" / "built"
+    assert float(built.read_text(encoding="ascii")) == WHEN
+
+
+def test_the_same_source_gives_the_same_bytes(arm64: dict[str, Path], tmp_path: Path) -> None:
+    for file in build(Target(SUITES["trixie"], "arm64"), FIRST, WHEN, tmp_path, compression="none"):
+        assert file.read_bytes() == arm64[file.name.partition("_")[0]].read_bytes(), file.name
