@@ -13,6 +13,7 @@ from device.adapters.control import ask
 from device.adapters.metrics import Metrics
 from device.cli import config_option, one_line_errors
 from device.cli_codes import codes
+from device.cli_tune import tune_audio
 from device.config import load_config
 from device.first_boot import first_boot
 from device.panel_config import wired
@@ -26,6 +27,7 @@ NOTHING_DUE = 3
 
 tools = click.Group()
 tools.add_command(codes)
+tools.add_command(tune_audio)
 
 
 @tools.command()
