@@ -11,7 +11,7 @@ VERSION ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench deb hostile fuzz
+.PHONY: help setup demo test lint bench deb hostile fuzz drawings
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,3 +42,6 @@ hostile: setup  ## a stolen server against the real door and page, attack by att
 
 fuzz: setup  ## the tests of spoilt input with TIMES=100 as many examples, by hand: tests/unit/tampering.py
 	@DOORWARD_FUZZ=$(TIMES) $(PY) -m pytest -q --timeout=0 $(FUZZED)
+
+drawings: setup  ## the wiring drawings of hw/drawings, from hw/pins.toml
+	@$(PY) -m hw.drawings

@@ -9,7 +9,7 @@ from device.adapters.gpio import GpiozeroPanel
 from device.adapters.metrics import Metrics
 from device.config import Config
 from device.core.authority import Authority
-from device.core.events import Event, Pressed, SignalingSaid
+from device.core.events import Event, KeyPressed, Pressed, SignalingSaid
 from device.core.station import Station
 from device.identity import DeviceIdentity
 from protocol.certificates import days_left
@@ -60,8 +60,9 @@ class Support:
             case {"do": "line", "line": str(line), "closed": bool(closed)} if self._simulated():
                 self.panel.drive(line, closed)
                 return {}
-            case {"do": "key", "key": str(key), "pressed": bool(pressed)} if self._simulated():
-                self.panel.press_key(key, pressed)
+            case {"do": "type", "keys": str(keys)} if self._simulated():
+                for key in keys:
+                    self.post(KeyPressed(key))
                 return {}
             case {"do": "pins"} if self._simulated():
                 return {"pins": self.panel.levels()}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("protocol", "device", "signaling", "provisioning", "tests", "pyproject.toml")
+COPIED = ("protocol", "device", "signaling", "provisioning", "hw", "tests", "pyproject.toml")
 
 SERVERS = "tests/integration/test_device_refuses_servers.py"
 DEVICES = "tests/integration/test_server_refuses_devices.py"
@@ -36,6 +36,8 @@ FOLDER, EDITED, REQUESTS = (
 TOOL, BACKUPS = "tests/integration/test_operator_tool.py", "tests/integration/test_operator_backups.py"
 PUBLISHES, ENROL = "tests/integration/test_operator_publishes.py", "tests/integration/test_enrolment.py"
 BUNDLE, FILES = "tests/unit/test_tampering_bundle.py", "tests/unit/test_config_files.py"
+KEYPAD, CODES, DOORS = "tests/unit/test_keypad.py", "tests/unit/test_codes.py", "tests/unit/test_doors.py"
+PANEL = "tests/contract/test_panel_contract.py"
 BELIEVES = "tests/unit/test_what_a_device_believes.py"
 
 WSS, SERVER_WSS, TLS = "device/adapters/wss.py", "signaling/adapters/wss.py", "signaling/adapters/tls.py"
@@ -414,6 +416,28 @@ MUTATIONS = (
     _m("succession: followed once", AUTHORITY,
        "        if jws in self._successions or introduces(jws, self._pinned.jwk):\n            return False\n", "",
        BELIEVES),
+    _m("door: only what was typed is judged", "device/core/keypad.py",
+       "case CodeJudged(name) if self._judging and self._door", "case CodeJudged(name) if self._door", KEYPAD),
+    _m("door: a right code forgives nothing", "device/core/keypad.py",
+       "outcome += [CodeAccepted(self._door, name)] if name",
+       "self._wrong = self._wrong if name is None else 0\n                "
+       "outcome += [CodeAccepted(self._door, name)] if name", KEYPAD),
+    _m("door: wrong codes make it deaf", "device/core/keypad.py", "if self._wrong <= FREE:", "if True:", KEYPAD),
+    _m("door: every hash is compared", "device/codes.py", "hmac.compare_digest(typed, bytes.fromhex(one.hash))", "True",
+       CODES),
+    _m("door: the hash is salted", "device/codes.py", "salt=bytes.fromhex(kept.salt)", "salt=bytes(16)", CODES),
+    _m("door: released once at a time", "device/core/doors.py", "if door is None or door.until is not None:",
+       "if door is None:", DOORS),
+    _m("door: one door excuses no other", "device/core/doors.py",
+       "door.until is not None or now.mono <= door.expected_until",
+       "self.released or now.mono <= door.expected_until", DOORS),
+    _m("door: who may not open knows no contact", "device/core/view.py",
+       "contacts = picture.contacts if \"open\" in rights and not plain else {}",
+       "contacts = {} if plain else picture.contacts", DOORS),
+    _m("door: the hard bound", "device/adapters/gpio/strike.py", "self._bound_s = min(bound_s, MAX_STRIKE_S)",
+       "self._bound_s = bound_s", PANEL),
+    _m("door: a strike that is lowered has its default pin", "device/strikes.py", "pin not in _named(config)", "True",
+       "tests/unit/test_strikes.py"),
     _m("succession: is believed from then on", AUTHORITY, "self._pinned = follow(jws, self._pinned, self.site)",
        "follow(jws, self._pinned, self.site)", BELIEVES),
 )  # fmt: skip

@@ -4,7 +4,7 @@ One JSON object a line in, one a line out: `{"do": "press", "button": ID}`, `{"d
 `{"do": "roster", "jws": JWS}` (a roster, or a succession of the roster key, that came by another way) and
 `{"do": "restart"}` (as soon as nobody is at the door); with simulated pins also
 `{"do": "edge", "button": ID, "pressed": true}`, `{"do": "line", "line": "exit.ID", "closed": true}` (or `contact.ID`,
-`tamper`), `{"do": "key", "key": "7", "pressed": true}` and `{"do": "pins"}`.
+`tamper`), `{"do": "type", "keys": "582913#"}` and `{"do": "pins"}`.
 """
 
 import asyncio

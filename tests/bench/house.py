@@ -101,7 +101,7 @@ def _door(folder: Path, site: Site, name: str, net: Network, pulse: PulseDoor) -
     config = folder / "device.toml"
     config.write_text(
         f'identity = "{site.identity(name)}"\nstate = "state"\ncontrol_socket = "control.sock"\n'
-        f'[gpio]\npins = "mock"\n[button.{BUTTON}]\npin_bcm = 17\n[door.main]\npin_bcm = 27\n[lamp]\npin_bcm = 22\n'
+        f'[gpio]\npins = "mock"\n[button.{BUTTON}]\n[door.main]\n[lamp]\n'
         f"[links]\nstanding = {str(name == STANDING).lower()}\n"
         f'[sound]\ncapture = "door_capture"\nplayback = "door_playback"\n'
         f'[media]\nhost_addresses = ["{DOOR_ADDRESS}"]\n',

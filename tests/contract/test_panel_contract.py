@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 
 from device.adapters.gpio import MAX_STRIKE_S, GpiozeroPanel, KeypadLines, LampLines, PanelWiring, StrikeLine
+from device.adapters.gpio.keypad import MatrixKeypad
 from device.adapters.gpio.pins import RecordingPin
 from device.core.events import (
     ContactEdge,
@@ -100,9 +101,23 @@ def let_time_pass(panel: FakePanel | GpiozeroPanel, door: str) -> None:
 
 
 def let_keys_settle(panel: FakePanel | GpiozeroPanel) -> None:
-    """Until the scan has looked some times more: what it was going to report, it has reported."""
-    if isinstance(panel, GpiozeroPanel):
-        threading.Event().wait(0.1 * SCALE)
+    """Until the scan has looked four times more, or is over: what it was going to report, it has reported."""
+    if isinstance(panel, FakePanel):
+        return
+    rows = [panel._pin(pin) for pin in (9, 10, 11, 13)]
+    scans: list[None] = []
+    real = MatrixKeypad._scan
+
+    def counting(keypad: MatrixKeypad) -> frozenset[str]:
+        seen = real(keypad)
+        scans.append(None)
+        return seen
+
+    deadline = time.monotonic() + 5 * SCALE
+    with mock.patch.object(MatrixKeypad, "_scan", counting):
+        while len(scans) < 4 and not all(row.function == "output" for row in rows):
+            assert time.monotonic() < deadline, "the scan goes on"
+            threading.Event().wait(0.002)
 
 
 def test_every_edge_is_reported(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:

@@ -150,14 +150,11 @@ control_socket = "control.sock"
 pins = "mock"
 
 [button.{DEMO_BUTTON}]
-pin_bcm = 17
 
 [door.{DEMO_DOOR}]
-pin_bcm = 27
 open_s = {OPEN_S}
 
 [lamp]
-pin_bcm = 22
 
 [sound]
 capture = "{sound.capture}"

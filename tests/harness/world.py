@@ -20,7 +20,6 @@ from tests.harness.pulse import PulseDoor
 BIN = Path(sys.executable).parent
 DEVICE = "front-door"
 OPEN_S = 1.0
-PINS = {"flat-1": 17, "flat-2": 18, "main": 27, "lamp": 22}
 
 PEOPLE: Mapping[str, tuple[str, tuple[May, ...]]] = {
     "alice": ("Alice", ("talk", "open", "view")),
@@ -109,9 +108,8 @@ class World:
         addresses = f'["{DOOR_ADDRESS}"]' if self.net else "[]"
         path.write_text(
             f'identity = "{self.site.identity(DEVICE)}"\nstate = "device-state"\ncontrol_socket = "control.sock"\n'
-            f'[gpio]\npins = "mock"\n[button.flat-1]\npin_bcm = {PINS["flat-1"]}\n'
-            f"[button.flat-2]\npin_bcm = {PINS['flat-2']}\n"
-            f"[door.main]\npin_bcm = {PINS['main']}\nopen_s = {options.open_s}\n[lamp]\npin_bcm = {PINS['lamp']}\n"
+            f'[gpio]\npins = "mock"\n[button.flat-1]\n[button.flat-2]\n'
+            f"[door.main]\nopen_s = {options.open_s}\n[lamp]\n"
             f"[call]\nring_s = {options.ring_s}\n[links]\nstanding = {str(options.standing).lower()}\n"
             f'[sound]\ncapture = "{options.capture}"\nplayback = "{options.playback}"\n'
             f"[media]\nhost_addresses = {addresses}\n{options.extra}",

@@ -130,8 +130,8 @@ def _door(folder: Path, site: Site, name: str, net: Network, pulse: PulseDoor) -
     config = folder / "device.toml"
     config.write_text(
         f'identity = "{site.identity(name)}"\nstate = "state"\ncontrol_socket = "control.sock"\n'
-        f'[gpio]\npins = "mock"\n[button.{BUTTON}]\npin_bcm = 17\n[door.main]\npin_bcm = 27\nopen_s = {OPEN_S}\n'
-        f"[lamp]\npin_bcm = 22\n[call]\nring_s = {RING_S}\n[links]\nlimit = 32\n[video]\nwidth = 640\nheight = 360\n"
+        f'[gpio]\npins = "mock"\n[button.{BUTTON}]\n[door.main]\nopen_s = {OPEN_S}\n'
+        f"[lamp]\n[call]\nring_s = {RING_S}\n[links]\nlimit = 32\n[video]\nwidth = 640\nheight = 360\n"
         f'[sound]\ncapture = "door_capture"\nplayback = "door_playback"\n'
         f'[media]\nhost_addresses = ["{DOOR_ADDRESS}"]\n',
         encoding="utf-8",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from device.pins import known_lines
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("protocol", "device", "provisioning", "signaling", "hw")
 
@@ -44,6 +46,13 @@ def test_the_board_profiles_are_installed_and_found(installed: Path) -> None:
     where, *boards = run(installed, program).splitlines()
     assert Path(where).is_relative_to(installed)
     assert [line.split()[0] for line in boards] == sorted(file.stem for file in (ROOT / "hw/boards").glob("*.toml"))
+
+
+def test_the_list_of_pins_is_installed_and_found(installed: Path) -> None:
+    program = "import device.pins as p; print(p.__file__); [print(n, l.bcm) for n, l in p.known_lines().items()]"
+    where, *lines = run(installed, program).splitlines()
+    assert Path(where).is_relative_to(installed)
+    assert lines == [f"{name} {line.bcm}" for name, line in known_lines().items()]
 
 
 def test_the_page_is_installed(installed: Path) -> None:

@@ -19,7 +19,7 @@ from tests.harness.namespaces import DOOR_ADDRESS, Network
 from tests.harness.processes import SCALE, Process, wait_until
 from tests.harness.pulse import PulseDoor
 from tests.harness.service import Service
-from tests.harness.world import BIN, DEVICE, PINS
+from tests.harness.world import BIN, DEVICE
 
 PASSPHRASE = "a correct horse battery"
 SSH_PORT = 2022
@@ -184,8 +184,7 @@ def _device_config(folder: Path) -> Path:
     path = folder / "device.toml"
     path.write_text(
         f'identity = "identity"\nstate = "device-state"\ncontrol_socket = "control.sock"\n[gpio]\npins = "mock"\n'
-        f"[button.flat-1]\npin_bcm = {PINS['flat-1']}\n[door.main]\npin_bcm = {PINS['main']}\nopen_s = 1.0\n"
-        f"[lamp]\npin_bcm = {PINS['lamp']}\n"
+        "[button.flat-1]\n[door.main]\nopen_s = 1.0\n[lamp]\n"
         f'[sound]\ncapture = "door_capture"\nplayback = "door_playback"\n[media]\nhost_addresses = ["{DOOR_ADDRESS}"]\n'
     )
     return path

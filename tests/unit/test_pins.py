@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from device.config import load_config
 from device.panel_config import wired
 from device.pins import DRIVEN, GPIOS, HEADER, boot_lines, known_lines, lines_of, pin_table
+from hw.drawings.circuits import drawings
+from protocol.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 RESERVED = {0, 1, 2, 3, 14, 15, 18, 19, 20, 21}
@@ -90,6 +93,33 @@ def test_what_boots_low_is_what_is_driven(tmp_path: Path) -> None:
     assert said[str(lines_of("strike")[0])] == "op,dl"
 
 
+DRAWINGS = drawings()
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_drawing_in_the_folder_is_the_one_that_pins_toml_makes(name: str) -> None:
+    """After a change that is meant: `make drawings`."""
+    assert DRAWINGS[name] == (ROOT / "hw" / "drawings" / name).read_text(encoding="utf-8")
+    ET.fromstring(DRAWINGS[name])
+
+
+def test_every_line_is_drawn_and_every_drawing_is_in_the_text() -> None:
+    shown = "".join(DRAWINGS.values())
+    for line in known_lines().values():
+        assert f"GPIO {line.bcm} · pin {line.pin}" in shown
+    assert {path.name for path in (ROOT / "hw" / "drawings").glob("*.svg")} == set(DRAWINGS)
+    text = (ROOT / "hw" / "README.md").read_text(encoding="utf-8")
+    assert all(f"(drawings/{name})" in text for name in DRAWINGS)
+
+
+def test_no_document_and_no_program_has_a_list_of_pins_of_its_own() -> None:
+    """A number that stands beside a name of pins.toml is that line's."""
+    for path in (*(ROOT / "hw").glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for name, line in known_lines().items():
+            for number in re.findall(rf"`{name}`[^.\n]*?GPIO (\d+)", path.read_text(encoding="utf-8")):
+                assert int(number) == line.bcm, f"{path.name}: {name}"
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
@@ -104,8 +134,6 @@ def test_what_boots_low_is_what_is_driven(tmp_path: Path) -> None:
     ],
 )
 def test_a_panel_is_refused_with(tmp_path: Path, text: str, where: str) -> None:
-    from protocol.errors import ConfigError
-
     with pytest.raises(ConfigError) as refused:
         load(tmp_path, HEAD + text)
     assert where in str(refused.value)
