@@ -87,6 +87,7 @@ class Support:
             "links_up": self.station.links_up,
             "quiet": self.station.quiet,
             "faults": self.station.faults,
+            "doors": [f"{door} {state}" for door, state in self.station.contacts.items()],
             "roster_serial": signed.roster.serial if signed else None,
             "roster_sha256": signed.digest if signed else None,
             "roster_days_left": round((signed.roster.expires - time.time()) / 86400, 1) if signed else None,

@@ -28,6 +28,7 @@ from device.core.view import Idle, Look, Phase, Picture, Ringing, Talking
 from protocol.messages import (
     AnswerCall,
     Command,
+    Contact,
     Decline,
     Done,
     Fault,
@@ -95,6 +96,11 @@ class Call:
     @property
     def faults(self) -> list[Fault]:
         return sorted(self._picture.faults)
+
+    @property
+    def contacts(self) -> dict[str, Contact]:
+        """Whether each door that has a contact is open or closed, once that is known."""
+        return self._doors.contacts
 
     def rings(self, answerer: str) -> bool:
         """Whether a ring waits for this person."""

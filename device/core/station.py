@@ -30,7 +30,7 @@ from device.core.keypad import Keypad
 from device.core.links import Links
 from device.core.rules import CallRules, LinkRules, PanelRules
 from protocol.errors import PeerError
-from protocol.messages import ErrorMessage, Fault, RosterAccepted, RosterKeyMessage, RosterMessage
+from protocol.messages import Contact, ErrorMessage, Fault, RosterAccepted, RosterKeyMessage, RosterMessage
 from protocol.roster import Roster, SignedRoster
 
 
@@ -94,6 +94,10 @@ class Station:
     def phase(self) -> str:
         """`idle`, `ringing` or `talking`."""
         return self._call.name
+
+    @property
+    def contacts(self) -> dict[str, Contact]:
+        return self._call.contacts
 
     @property
     def faults(self) -> list[Fault]:

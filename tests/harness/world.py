@@ -83,8 +83,12 @@ class World:
         return self.device
 
     def control_answers(self) -> bool:
-        """Whether the daemon's control socket is there yet."""
-        return (self.folder / "control.sock").exists()
+        """Whether the daemon answers on its control socket yet; the socket is there a moment before."""
+        try:
+            self.control.ask(do="status")
+        except OSError:
+            return False
+        return True
 
     def publish_without(self, person: str) -> None:
         """The operator removes somebody: a new roster, which the server is told to read."""

@@ -33,7 +33,7 @@ def alone(tmp_path: Path) -> Iterator[World]:
     wait_until("the control socket", home.control_answers, 30)
     for line in ("contact.main", "tamper"):
         home.control.ask(do="line", line=line, closed=True)
-    wait_until("the housing is seen to be closed", lambda: "tamper" not in faults(home))
+    wait_until("the door is seen to be shut", lambda: home.control.ask(do="status")["doors"] == ["main closed"])
     yield home
     home.stop()
 
