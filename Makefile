@@ -11,7 +11,7 @@ VERSION ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench deb hostile fuzz drawings
+.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,6 +33,10 @@ lint: setup  ## style, types, and who may import whom
 
 bench: setup  ## press to picture, start to ready, memory and CPU: build/reports/bench.json
 	@$(PY) -m tests.bench
+
+bench-audio: setup  ## echo left, speech understood, processor time; beside other cancellers: build/reports/bench-audio.json
+	@.ci/setup-bench || echo "bench-audio: LiveKit's canceller cannot be had here and is left out"
+	@$(PY) -m tests.bench.audio
 
 deb: setup  ## Debian packages (SUITE=trixie or bookworm, ARCH=amd64 or arm64): build/deb
 	@$(PY) -m deb.build --suite $(SUITE) $(if $(ARCH),--arch $(ARCH)) $(if $(VERSION),--version $(VERSION))

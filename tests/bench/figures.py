@@ -34,7 +34,7 @@ def median_of(values: Sequence[float], unit: str, digits: int = 1) -> Figure:
     )
 
 
-def machine(browser_version: str) -> dict[str, object]:
+def machine(browser_version: str | None = None) -> dict[str, object]:
     """What the figures were measured on; they mean little without it."""
     return {
         "system": f"{platform.system()} {platform.release()}",
@@ -44,7 +44,7 @@ def machine(browser_version: str) -> dict[str, object]:
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (1 << 20),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
-        "chromium": browser_version,
+        **({} if browser_version is None else {"chromium": browser_version}),
     }
 
 
