@@ -74,6 +74,13 @@ def load_board(name: str) -> Board:
     return parse_settings(file.read_bytes(), f"hw/boards/{name}.toml", Board)
 
 
+def board_lines(name: str) -> str:
+    """What config.txt must say for the board, where it must say something."""
+    board = load_board(name)
+    head = f"# {board.title}\n" if board.config_txt else ""
+    return head + "".join(f"{line}\n" for line in board.config_txt)
+
+
 def as_configured(
     name: str | None, capture: str, playback: str, mixer: MixerConfig | None
 ) -> tuple[str, str, MixerConfig | None]:

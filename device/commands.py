@@ -11,6 +11,7 @@ from device import check as checks
 from device import enrol, log
 from device.adapters.control import ask
 from device.adapters.metrics import Metrics
+from device.boards import board_lines
 from device.cli import config_option, one_line_errors
 from device.cli_codes import codes
 from device.cli_tune import tune_audio
@@ -170,8 +171,10 @@ def first_boot_(config_path: Path, boot: Path) -> None:
 @one_line_errors
 def pins(config_path: Path, config_txt: bool) -> None:
     """Which line of the header is what, in this configuration."""
-    found = wired(load_config(config_path))
-    click.echo(boot_lines(found) if config_txt else pin_table(found), nl=False)
+    config = load_config(config_path)
+    found = wired(config)
+    board = "" if config.sound.board is None else board_lines(config.sound.board)
+    click.echo(board + boot_lines(found) if config_txt else pin_table(found), nl=False)
 
 
 @tools.command("needs-renewal")

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from device.boards import board_names, load_board
 from device.check import _sound_remedy
+from device.commands import pins
 from device.config import load_config
 from protocol.errors import ConfigError
 
@@ -106,6 +108,19 @@ def test_an_option_without_effect_is_refused(tmp_path: Path) -> None:
 def test_voice_settings_out_of_bounds_are_one_line(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=r"device\.toml: .*voice"):
         load_config(configured(tmp_path, f"[sound.voice]\n{line}"))
+
+
+def test_the_lines_for_the_boot_loader_are_the_boards_and_the_pins(tmp_path: Path) -> None:
+    def said(board: str) -> list[str]:
+        config = configured(tmp_path, f'board = "{board}"')
+        done = CliRunner().invoke(pins, ["--config", str(config), "--config-txt"])
+        assert done.exit_code == 0, done.output
+        return done.output.splitlines()
+
+    lines = said("wm8960")
+    assert "dtoverlay=wm8960-soundcard" in lines
+    assert "gpio=27=ip,pu" in lines
+    assert not any(line.startswith("dt") for line in said("usb-speakerphone"))
 
 
 def test_a_card_that_is_missing_is_answered_with_what_its_board_needs(tmp_path: Path) -> None:
