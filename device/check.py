@@ -166,12 +166,12 @@ def _sound_remedy(config: Config) -> str:
 def _voice(config: Config) -> Result:
     """What is taken out of the microphone."""
     voice = config.sound.voice
-    if voice.off:
-        return Result("voice", True, "the microphone is handed on as it is: [sound.voice] off = true")
+    if voice.as_it_is:
+        return Result("voice", True, "the microphone is handed on as it is, as [sound.voice] says")
     if build_voice(config) is None:
         return Result("voice", False, "echo and noise stay in the microphone's sound", VOICE_REMEDY)
     parts = {"echo": voice.echo, f"{voice.noise} noise": voice.noise != "off", "rumble": voice.high_pass}
-    seen = f"takes out {', '.join(name for name, on in parts.items() if on) or 'nothing'}"
+    seen = f"takes out {', '.join(name for name, on in parts.items() if on)}"
     return Result("voice", True, f"{seen}; gain {voice.gain_db:g} dB at most" if voice.gain_db else seen)
 
 
