@@ -1,6 +1,7 @@
 # Each target does its own set-up and says what it is doing; run again, it is quick.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+TSC := .venv/bin/node node_modules/typescript/bin/tsc
 LAN ?= 0
 REQUIRED ?=
 LANES ?=
@@ -11,7 +12,7 @@ VERSION ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings
+.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings pictures
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +31,8 @@ lint: setup  ## style, types, and who may import whom
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(TSC) -p tsconfig.json
+	@$(TSC) -p tsconfig.worker.json
 
 bench: setup  ## press to picture, start to ready, memory and CPU: build/reports/bench.json
 	@$(PY) -m tests.bench
@@ -43,6 +46,9 @@ deb: setup  ## Debian packages (SUITE=trixie or bookworm, ARCH=amd64 or arm64): 
 
 hostile: setup  ## a stolen server against the real door and page, attack by attack: build/reports/hostile.json
 	@$(PY) -m tests.hostile
+
+pictures: setup  ## the page in every state, for docs/page.md
+	@$(PY) -m tests.pictures
 
 fuzz: setup  ## the tests of spoilt input with TIMES=100 as many examples, by hand: tests/unit/tampering.py
 	@DOORWARD_FUZZ=$(TIMES) $(PY) -m pytest -q --timeout=0 $(FUZZED)
