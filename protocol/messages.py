@@ -199,6 +199,28 @@ class AnswererClose(Message, frozen=True, tag="close"):
     reason: Reason
 
 
+class PushKeys(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a push is encrypted for (RFC 8291): an uncompressed point of P-256 and 16 bytes, base64url."""
+
+    p256dh: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{87}\Z")]
+    auth: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22}\Z")]
+
+
+class Subscription(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where and how a browser is woken, as its `PushSubscription` has it."""
+
+    endpoint: Annotated[str, Meta(max_length=1024, pattern=r"\Ahttps://[!-~]+\Z")]
+    keys: PushKeys
+
+
+class PushSubscribe(Message, frozen=True, tag="push-subscribe"):
+    subscription: Subscription
+
+
+class PushUnsubscribe(Message, frozen=True, tag="push-unsubscribe"):
+    pass
+
+
 ToAnswerer = (
     Challenge
     | AnswererWelcome
@@ -210,7 +232,7 @@ ToAnswerer = (
     | AnswererClose
     | ErrorMessage
 )
-FromAnswerer = LoginMessage | AnswererAnswer | AnswererCandidate | AnswererClose
+FromAnswerer = LoginMessage | AnswererAnswer | AnswererCandidate | AnswererClose | PushSubscribe | PushUnsubscribe
 
 # The control channel of a link
 
@@ -296,9 +318,41 @@ class View(Message, frozen=True, tag="view"):
     on: bool
 
 
-Command = AnswerCall | Decline | HangUp | OpenDoor | View | Ping
+class AskHistory(Message, frozen=True, tag="history"):
+    id: Positive
+
+
+class AskSnapshot(Message, frozen=True, tag="snapshot"):
+    id: Positive
+    call: CallId
+
+
+class PastCall(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One call that rang whom it is told; `at` is when, and `snapshot` whether there is a picture of it."""
+
+    call: CallId
+    button: Id
+    at: Positive
+    outcome: Outcome
+    answered_by: Id | None
+    snapshot: bool
+
+
+class History(Message, frozen=True, tag="history"):
+    id: Positive
+    calls: Annotated[list[PastCall], Meta(max_length=100)]
+
+
+class Snapshot(Message, frozen=True, tag="snapshot"):
+    """`size` bytes of JPEG follow, in binary messages of at most 16 KiB."""
+
+    id: Positive
+    size: Positive
+
+
+Command = AnswerCall | Decline | HangUp | OpenDoor | View | AskHistory | AskSnapshot | Ping
 ToDoor = Hello | Command | Done | RosterMessage | RosterKeyMessage | LinkClose
-FromDoor = Hello | State | Done | Refused | RosterMessage | RosterKeyMessage | LinkClose | Ping
+FromDoor = Hello | State | Done | Refused | History | Snapshot | RosterMessage | RosterKeyMessage | LinkClose | Ping
 
 
 # Text in, checked message out. PeerError for an unknown `type` or a member of the wrong shape.

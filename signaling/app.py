@@ -17,6 +17,7 @@ from protocol.ids import new_token
 from signaling.adapters.gate import Gate
 from signaling.adapters.page import add_page
 from signaling.adapters.publishing import Publishing
+from signaling.adapters.push import PushServices
 from signaling.adapters.service import SystemdService
 from signaling.adapters.store import KeyFolder, RosterFolder, load_roster_key
 from signaling.adapters.tls import devices_context, people_context, take_up
@@ -36,9 +37,10 @@ async def run(config: Config) -> None:
     keys = KeyFolder(state / "roster-keys", load_roster_key(Path(config.roster_key)), config.site)
     rosters = RosterFolder(state / "rosters", keys, config.site)
     people_tls, devices_tls = people_context(config), devices_context(config)
-    hub = Hub(config.site, config.people.hosts, new_token)
+    push = PushServices(state / "push", config.push) if config.push.contact else None
+    hub = Hub(config.site, config.people.hosts, new_token, push.key if push else None)
     publishing = Publishing(keys, rosters, hub)
-    endpoints = Endpoints(config, hub, publishing)
+    endpoints = Endpoints(config, hub, publishing, push.perform if push else lambda _: None)
     endpoints.perform(publishing.read())
 
     devices = web.Application(client_max_size=0)
@@ -54,6 +56,8 @@ async def run(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _read_again, config, people_tls, endpoints, publishing)
     async with contextlib.AsyncExitStack() as stack:
+        if push:
+            await stack.enter_async_context(push.running())
         listen = functools.partial(_listen, stack, config.limits)
         devices_port = await listen(devices, config.devices.listen, config.devices.port, devices_tls)
         people_port = await listen(people, config.people.listen, config.people.port, people_tls)

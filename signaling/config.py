@@ -41,6 +41,17 @@ class PeopleConfig(_Table, frozen=True):
     key: str | None = None
 
 
+class PushConfig(_Table, frozen=True):
+    """Waking people whose page is closed. `contact`: whom a push service may turn to, `mailto:` or `https:` (RFC 8292);
+    with none, nobody is woken, and no push service knows of the house. `ttl_s`: for how long a service may try, no
+    longer than a door rings. `private_services`: a push service of the house's own, on a private address.
+    """
+
+    contact: Annotated[str, Meta(pattern=r"\A(mailto:[^@\s]+@[^@\s]+|https://\S+)\Z", max_length=200)] | None = None
+    ttl_s: Annotated[int, Meta(ge=5, le=300)] = 30
+    private_services: bool = False
+
+
 class LimitsConfig(_Table, frozen=True):
     """Per second: connections of one address that have not logged in, and messages of one connection."""
 
@@ -62,6 +73,7 @@ class Config(_Table, frozen=True):
     people: PeopleConfig
     devices: DevicesConfig = field(default_factory=DevicesConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    push: PushConfig = field(default_factory=PushConfig)
 
 
 def load_config(path: Path) -> Config:

@@ -29,7 +29,8 @@ class Publishing:
         effects += [effect for signed in rosters for effect in self._hub.roster_published(signed)]
         notes: list[Effect] = [Note("warning", "roster-key-refused", {"why": why}) for why in keys_refused]
         notes += [Note("warning", "roster-refused", {"why": why}) for why in rosters_refused]
-        return [*notes, *effects]
+        standing: list[Effect] = [self._hub.standing()] if rosters else []
+        return [*notes, *effects, *standing]
 
     def from_operator(self, connection: Connection, message: FromOperator) -> list[Effect]:
         """Do as the operator says. Whoever is told of it is told before the operator hears that it is done."""
@@ -50,7 +51,7 @@ class Publishing:
     def _publish(self, jws: str) -> tuple[ToOperator, list[Effect]]:
         signed, news = self._rosters.publish(jws, MOST_DEVICES)
         answer = Published(device=signed.roster.device, serial=signed.roster.serial)
-        return answer, self._hub.roster_published(signed) if news else []
+        return answer, [*self._hub.roster_published(signed), self._hub.standing()] if news else []
 
     def _introduce(self, jws: str) -> tuple[ToOperator, list[Effect]]:
         sequence, news = self._keys.introduce(jws)

@@ -16,7 +16,7 @@ from protocol.messages import ErrorMessage, parse_from_answerer, parse_from_devi
 from protocol.operator import parse_from_operator
 from signaling.adapters.publishing import Publishing
 from signaling.config import Config
-from signaling.core.effects import LOGGED, Drop, Effect, Note, Said, Send
+from signaling.core.effects import LOGGED, Drop, Effect, KeepKeys, Note, Notify, Said, Send, Subscribe
 from signaling.core.hub import Hub
 from signaling.core.limits import AddressLimiter, Bucket, Offences
 
@@ -46,8 +46,11 @@ class Connection:
 class Endpoints:
     """Drives a Hub from aiohttp's handlers. All of it runs on one loop: the hub needs no lock."""
 
-    def __init__(self, config: Config, hub: Hub, publishing: Publishing) -> None:
+    def __init__(
+        self, config: Config, hub: Hub, publishing: Publishing, wake: Callable[[Subscribe | Notify | KeepKeys], None]
+    ) -> None:
         self._config = config
+        self._wake = wake
         self._hub = hub
         self._publishing = publishing
         self._addresses = AddressLimiter(config.limits.unauthenticated_per_s)
@@ -119,6 +122,8 @@ class Endpoints:
                     self._queue(to, message)
                 case Drop(connection, code, why) if isinstance(connection, Connection):
                     self._drop(connection, code, why)
+                case Subscribe() | Notify() | KeepKeys():
+                    self._wake(effect)
                 case Note(level, event, fields):
                     getattr(log, level)(event, **fields)
 

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from protocol.messages import ToAnswerer, ToDevice
+from protocol.messages import Subscription, ToAnswerer, ToDevice
 from protocol.operator import ToOperator
 
 LOGGED = 200
@@ -35,4 +35,29 @@ class Note:
     fields: dict[str, object]
 
 
-Effect = Send | Drop | Note
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Keep where the browser with this key is woken; None: nowhere."""
+
+    key: str
+    subscription: Subscription | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Wake the browsers with these keys, as far as they wish it; `ringing` false withdraws that."""
+
+    keys: tuple[str, ...]
+    device: str
+    call: str
+    ringing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeepKeys:
+    """Only these keys stand on a roster: whatever is kept for another is to be deleted (section 8, rule 15)."""
+
+    keys: frozenset[str]
+
+
+Effect = Send | Drop | Note | Subscribe | Notify | KeepKeys

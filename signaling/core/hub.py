@@ -32,6 +32,8 @@ from protocol.messages import (
     LoginMessage,
     Offer,
     Presence,
+    PushSubscribe,
+    PushUnsubscribe,
     Reason,
     Ring,
     RingEnded,
@@ -45,7 +47,7 @@ from protocol.operator import Status
 from protocol.proof import verify_login
 from protocol.roster import SignedRoster
 from protocol.roster_key import LONGEST_CHAIN
-from signaling.core.effects import LOGGED, Connection, Drop, Effect, Note, Send
+from signaling.core.effects import LOGGED, Connection, Drop, Effect, KeepKeys, Note, Notify, Send, Subscribe
 from signaling.core.operators import Operators
 
 SESSIONS_PER_ANSWERER = 4
@@ -60,10 +62,14 @@ class _Person:
 
 
 class Hub:
-    """All routing of one site. `new_token` makes sessions and nonces; `hosts` are the names logins may give."""
+    """All routing of one site. `new_token` makes sessions and nonces; `hosts` are the names logins may give; `push_key`
+    is the one by which push services know this server (RFC 8292), None where nobody is woken.
+    """
 
-    def __init__(self, site: str, hosts: list[str], new_token: Callable[[], str]) -> None:
+    def __init__(self, site: str, hosts: list[str], new_token: Callable[[], str], push_key: str | None = None) -> None:
         self._site = site
+        self._push_key = push_key
+        self._woken: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._hosts = frozenset(host.lower() for host in hosts)
         self._new_token = new_token
         self._rosters: dict[str, SignedRoster] = {}
@@ -123,10 +129,14 @@ class Hub:
             case DeviceCandidate(session=session, link=link, candidate=line):
                 candidate = AnswererCandidate(device=device, link=link, candidate=line)
                 return self._to_person(device, session, candidate)
-            case Ring(answerers=answerers):
-                return [Note("info", "ring", {"device": device, "absent": len(answerers)})]
-            case RingEnded():
-                return []
+            case Ring(call=call, answerers=answerers):
+                return self._wake(device, call, answerers)
+            case RingEnded(call=call):
+                rung = self._woken.get(device)
+                if rung is None or rung[0] != call:
+                    return []
+                del self._woken[device]
+                return [Notify(rung[1], device, call, ringing=False)]
             case RosterAccepted(jws=jws):
                 return self._operators.confirmed(device, jws)
             case _:
@@ -163,8 +173,24 @@ class Hub:
                 return self._to_device(person, device, candidate)
             case AnswererClose(device=device, link=link, reason=reason):
                 return self._to_device(person, device, Close(session=person.session, link=link, reason=reason))
+            case PushSubscribe(subscription=subscription):
+                return [] if self._push_key is None else [Subscribe(person.key, subscription)]
+            case PushUnsubscribe():
+                return [Subscribe(person.key, None)]
             case _:
                 assert_never(message)
+
+    def _wake(self, device: str, call: str, answerers: list[str]) -> list[Effect]:
+        """A door rings people who have no link with it: their browsers are woken, on every device of theirs."""
+        note = Note("info", "ring", {"device": device, "absent": len(answerers)})
+        signed = self._rosters.get(device)
+        if signed is None or self._push_key is None:
+            return [note]
+        named = signed.roster.answerers
+        keys = tuple(key for answerer in dict.fromkeys(answerers) if answerer in named for key in named[answerer].keys)
+        before, rung = self._woken.get(device, (call, ()))
+        self._woken[device] = (call, tuple(dict.fromkeys([*(rung if before == call else ()), *keys])))
+        return [note, Notify(keys, device, call, ringing=True)]
 
     def _login(self, connection: Connection, jws: str) -> list[Effect]:
         nonce = self._nonces.pop(connection, None)  # used once, whatever becomes of it
@@ -191,7 +217,9 @@ class Hub:
             effects += self._end_session(mine[0], "replaced")
         self._people[person.connection] = person
         devices = [DeviceOnline(device=device, online=device in self._devices) for device in self._devices_of(person)]
-        welcome = AnswererWelcome(session=person.session, ice_servers=[], rosters=[], devices=devices, push_key=None)
+        welcome = AnswererWelcome(
+            session=person.session, ice_servers=[], rosters=[], devices=devices, push_key=self._push_key
+        )
         effects.append(Send(person.connection, welcome))
         rosters = [self._rosters[device].jws for device in self._devices_of(person)]
         effects += self._keys_and_rosters(person.connection, rosters)
@@ -255,6 +283,11 @@ class Hub:
             if not self._devices_of(person):
                 effects += self._end_session(person, "roster")
         return [*effects, Note("info", "roster", {"device": device, "serial": signed.roster.serial})]
+
+    def standing(self) -> KeepKeys:
+        """Every key that stands on a roster now."""
+        people = [named for signed in self._rosters.values() for named in signed.roster.answerers.values()]
+        return KeepKeys(frozenset(key for named in people for key in named.keys))
 
     def _keys_and_rosters(self, connection: Connection, rosters: list[str]) -> list[Effect]:
         keys = [Send(connection, RosterKeyMessage(jws=jws)) for jws in self._successions]

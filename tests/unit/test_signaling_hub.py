@@ -21,19 +21,25 @@ from protocol.messages import (
     Left,
     LoginMessage,
     Offer,
+    PushKeys,
+    PushSubscribe,
+    PushUnsubscribe,
+    Ring,
+    RingEnded,
     RosterAccepted,
     RosterKeyMessage,
     RosterMessage,
+    Subscription,
 )
 from protocol.operator import AcceptedMessage, Status, parse_to_operator
 from protocol.proof import Accepted, Login, sign_accepted, sign_login
 from protocol.roster import Answerer, Roster, SignedRoster, sign_roster, verify_roster
 from protocol.roster_key import LONGEST_CHAIN
-from signaling.core.effects import Drop, Effect, Send
+from signaling.core.effects import Drop, Effect, KeepKeys, Notify, Send, Subscribe
 from signaling.core.hub import SESSIONS_PER_ANSWERER, Hub
 from signaling.core.operators import CONFIRMATION, MOST_ANSWERERS, MOST_DEVICES
 
-ROSTER_KEY, ALICE, BOB = new_key(), new_key(), new_key()
+ROSTER_KEY, ALICE, SECOND, BOB = (new_key() for _ in range(4))
 MARK, OTHER_MARK = ":".join(["AA"] * 32), ":".join(["BB"] * 32)
 HOST = "door.example:8443"
 LINK = "L" * 22
@@ -289,3 +295,99 @@ def test_the_largest_status_fits_one_message(hub: Hub) -> None:
     status = parse_to_operator(encode(hub.status()))
     assert isinstance(status, Status)
     assert (len(status.devices), len(status.answerers)) == (MOST_DEVICES, MOST_ANSWERERS)
+
+
+# Who is woken
+
+CALL, OTHER_CALL = "c" * 21 + "A", "d" * 21 + "A"
+SUBSCRIPTION = Subscription(
+    endpoint="https://push.example/abc", keys=PushKeys(p256dh="p" * 87, auth="a" * 22)
+)  # fmt: skip
+
+
+def key_of(key: PrivateKey) -> str:
+    return thumbprint(public_jwk(key))
+
+
+@pytest.fixture
+def waking() -> Hub:
+    """A hub that wakes people; Alice has two browsers."""
+    numbers = count(1)
+    made = Hub("home", [HOST], lambda: f"token-{next(numbers):016}", push_key="P" * 87)
+    roster = signed("front", 1, alice=ALICE, bob=BOB).roster
+    alice = Answerer("Alice", [key_of(ALICE), key_of(SECOND)], ["talk"])
+    both = msgspec.structs.replace(roster, answerers={**roster.answerers, "alice": alice})
+    made.roster_published(verify_roster(sign_roster(both, ROSTER_KEY), public_jwk(ROSTER_KEY), "home"))
+    made.device_connected("door", "front", MARK, 1)
+    return made
+
+
+def woken(effects: list[Effect]) -> list[Notify]:
+    return [effect for effect in effects if isinstance(effect, Notify)]
+
+
+def ring(hub: Hub, *answerers: str, call: str = CALL) -> list[Notify]:
+    return woken(hub.from_device("door", "front", Ring(call=call, button="b", answerers=list(answerers))))
+
+
+def end(hub: Hub, call: str = CALL) -> list[Notify]:
+    return woken(hub.from_device("door", "front", RingEnded(call=call)))
+
+
+def test_a_ring_wakes_every_browser_of_who_is_absent_and_its_end_withdraws_that(waking: Hub) -> None:
+    keys = (key_of(ALICE), key_of(SECOND))
+    assert ring(waking, "alice", "nobody-known") == [Notify(keys, "front", CALL, ringing=True)]
+    assert end(waking, OTHER_CALL) == [], "another call's end withdraws nothing"
+    assert end(waking) == [Notify(keys, "front", CALL, ringing=False)]
+    assert end(waking) == [], "once"
+
+
+def test_a_ring_that_passes_to_others_is_withdrawn_from_all(waking: Hub) -> None:
+    ring(waking, "alice")
+    ring(waking, "bob")
+    assert end(waking) == [Notify((key_of(ALICE), key_of(SECOND), key_of(BOB)), "front", CALL, ringing=False)]
+
+
+def test_the_next_ring_forgets_who_was_woken_by_the_last(waking: Hub) -> None:
+    ring(waking, "alice")
+    ring(waking, "bob", call=OTHER_CALL)
+    assert end(waking) == []
+    assert end(waking, OTHER_CALL) == [Notify((key_of(BOB),), "front", OTHER_CALL, ringing=False)]
+
+
+def test_a_door_wakes_only_whom_its_own_roster_names(waking: Hub) -> None:
+    waking.roster_published(signed("back", 1, carol=new_key()))
+    assert ring(waking, "carol") == [Notify((), "front", CALL, ringing=True)]
+
+
+def test_a_browser_subscribes_with_the_key_it_logged_in_with(waking: Hub) -> None:
+    effects = log_in(waking, "alice", "alice", SECOND)
+    (welcome,) = [message for message in said(effects, "alice") if isinstance(message, AnswererWelcome)]
+    assert welcome.push_key == "P" * 87
+    subscribed = waking.from_person("alice", PushSubscribe(subscription=SUBSCRIPTION))
+    assert subscribed == [Subscribe(key_of(SECOND), SUBSCRIPTION)]
+    assert waking.from_person("alice", PushUnsubscribe()) == [Subscribe(key_of(SECOND), None)]
+
+
+def test_who_has_not_logged_in_subscribes_to_nothing(waking: Hub) -> None:
+    waking.person_connected("stranger")
+    effects = waking.from_person("stranger", PushSubscribe(subscription=SUBSCRIPTION))
+    assert dropped(effects) == {"stranger": "log in first"}
+    assert len(effects) == 1
+
+
+def test_the_keys_that_stand_are_those_of_every_roster(waking: Hub) -> None:
+    waking.roster_published(signed("back", 1, bob=BOB))
+    assert waking.standing() == KeepKeys(frozenset(key_of(key) for key in (ALICE, SECOND, BOB)))
+    waking.roster_published(signed("front", 2, bob=BOB))
+    assert waking.standing() == KeepKeys(frozenset({key_of(BOB)}))
+
+
+def test_without_a_key_for_push_nobody_is_woken_and_nothing_kept(hub: Hub) -> None:
+    hub.device_connected("door", "front", MARK, 1)
+    assert ring(hub, "alice") == []
+    assert end(hub) == []
+    effects = log_in(hub, "alice", "alice", ALICE)
+    (welcome,) = [message for message in said(effects, "alice") if isinstance(message, AnswererWelcome)]
+    assert welcome.push_key is None
+    assert hub.from_person("alice", PushSubscribe(subscription=SUBSCRIPTION)) == []
