@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from protocol.errors import ConfigError, DoorwardError
-from signaling.adapters.page import FOLDER, NO_FRAMES, content_policy, security_headers
+from signaling.adapters.page import FOLDER, NO_FRAMES, SHELL, content_policy, security_headers, shell
 
 MARKER: Final = ".doorward-page"
 """By it an earlier output is known, which may be replaced."""
@@ -47,7 +47,9 @@ def _fill(folder: Path, connect: Sequence[str]) -> None:
     if text.count(CHARSET) != 1:
         raise RuntimeError("index.html: there is no place for the policy")
     index.write_text(text.replace(CHARSET, CHARSET + meta), encoding="utf-8")
-    headers = security_headers(connect)
+    (folder / SHELL).write_bytes(shell(folder, policy))
+    # The service worker asks its own host for newer files; the policy in the document keeps the page itself from that.
+    headers = security_headers(["'self'", *connect])
     (folder / HEADERS).write_text(_lines("/*\n", "  {name}: {value}\n", headers), encoding="utf-8")
     nginx, caddy = SNIPPETS
     (folder / nginx).write_text(

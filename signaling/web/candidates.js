@@ -38,3 +38,18 @@ function unicast(host) {
   const canonical = new URL(`http://[${host}]/`).hostname;
   return canonical !== "[::]" && !canonical.startsWith("[ff");
 }
+
+/**
+ * Our candidate as it travels: null ends them, undefined is not for the door (TCP).
+ * @param {RTCIceCandidate|null} candidate
+ */
+export function ownCandidate(candidate) {
+  if (!candidate || candidate.candidate === "") return candidate ? undefined : null;
+  try {
+    vetCandidate(candidate.candidate);
+  } catch {
+    return undefined;
+  }
+  const { candidate: line, sdpMid, sdpMLineIndex } = candidate;
+  return { candidate: line, sdpMid: sdpMid ?? "0", sdpMLineIndex: sdpMLineIndex ?? 0 };
+}

@@ -5,10 +5,12 @@
 
 import { PeerError, Refused } from "./errors.js";
 import { fromDoor } from "./messages.js";
+import { Incoming } from "./snapshot.js";
 
 const PING_EVERY_MS = 3_000;
 const DEAD_AFTER_MS = 10_000;
 const ANSWER_WITHIN_MS = 6_000;
+const PICTURE_WITHIN_MS = 20_000;
 
 /**
  * @typedef {{link: string, site: string, device: string, answerer: string}} Names every hello must repeat
@@ -28,8 +30,10 @@ export class Control {
     /** @private */ this.channel = channel;
     /** @private */ this.names = names;
     /** @private */ this.hears = hears;
-    /** @private @type {Map<number, {resolve: () => void, reject: (why: Refused) => void, timer: number}>} */
+    /** @private @type {Map<number, {resolve: (value: any) => void, reject: (why: Refused) => void, timer: number}>} */
     this.waiting = new Map();
+    /** @private @type {{id: number, incoming: Incoming}|null} the picture that is under way */ this.picture = null;
+    channel.binaryType = "arraybuffer";
     /** @private */ this.lastId = 0;
     /** @private */ this.greeted = false;
     /** @private */ this.heard = false;
@@ -53,6 +57,7 @@ export class Control {
     if (this.ended) return;
     try {
       if (!this.greeted) this.greet();
+      if (data instanceof ArrayBuffer) return this.piece(data);
       const message = fromDoor(/** @type {string} */ (data));
       this.alarm();
       if (this.heard) this.obey(message);
@@ -68,7 +73,7 @@ export class Control {
    * @param {string} type
    * @param {object} [members]
    * @param {number} [withinMs]
-   * @returns {Promise<void>} settled by the door's word; Refused otherwise
+   * @returns {Promise<any>} settled by the door's word, with what it was asked for; Refused otherwise
    */
   command(type, members = {}, withinMs = ANSWER_WITHIN_MS) {
     if (!this.up) return Promise.reject(new Refused("no-answer", "no connection to the door"));
@@ -76,7 +81,7 @@ export class Control {
     const id = this.lastId;
     const { promise, resolve, reject } = Promise.withResolvers();
     const timer = setTimeout(() => this.settle(id, new Refused("no-answer")), withinMs);
-    this.waiting.set(id, { resolve: () => resolve(undefined), reject, timer });
+    this.waiting.set(id, { resolve, reject, timer });
     this.say({ type, id, ...members });
     return promise;
   }
@@ -89,6 +94,16 @@ export class Control {
     } catch {
       return false;
     }
+  }
+
+  /** @returns {Promise<import("./calls.js").Call[]>} the last calls that rang this person; Refused */
+  async history() {
+    return (await this.command("history")) ?? [];
+  }
+
+  /** @param {string} call @returns {Promise<Blob>} its JPEG; Refused. One at a time: the pieces carry no name */
+  snapshot(call) {
+    return this.command("snapshot", { call }, PICTURE_WITHIN_MS);
   }
 
   /** Give the door a signed document that it does not have. @param {"roster"|"roster-key"} type @param {string} jws */
@@ -143,6 +158,12 @@ export class Control {
         return this.settle(message.id, null);
       case "refused":
         return this.settle(message.id, new Refused(message.code, message.message));
+      case "history":
+        return this.settle(message.id, null, message.calls);
+      case "snapshot":
+        if (this.picture) throw new PeerError("a picture before the end of another");
+        this.picture = { id: message.id, incoming: new Incoming(message.size) };
+        return;
       case "ping":
         return this.say({ type: "done", id: message.id });
       case "roster":
@@ -156,14 +177,25 @@ export class Control {
     }
   }
 
-  /** @private @param {number} id @param {Refused|null} refused */
-  settle(id, refused) {
+  /** @private @param {ArrayBuffer} data of a picture, also of one that nobody waits for any more */
+  piece(data) {
+    if (!this.heard || !this.picture) throw new PeerError("bytes that belong to nothing");
+    this.alarm();
+    const whole = this.picture.incoming.add(data);
+    if (!whole) return;
+    const { id } = this.picture;
+    this.picture = null;
+    this.settle(id, null, whole);
+  }
+
+  /** @private @param {number} id @param {Refused|null} refused @param {any} [value] */
+  settle(id, refused, value) {
     const waiting = this.waiting.get(id);
     if (!waiting) return;
     this.waiting.delete(id);
     clearTimeout(waiting.timer);
     if (refused) waiting.reject(refused);
-    else waiting.resolve();
+    else waiting.resolve(value);
   }
 
   /** @private The door has just been heard: from now on it may be silent for so long, and no longer. */

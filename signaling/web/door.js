@@ -2,8 +2,10 @@
  * One door, as this page has it: its link, the microphone, and what the person does there.
  */
 
+import { Calls } from "./calls.js";
 import { Refused } from "./errors.js";
-import { openMicrophone } from "./media.js";
+import { Microphone } from "./microphone.js";
+import { QualityWatch } from "./quality.js";
 import { refused } from "./refusals.js";
 import { cardOf, NOTHING, remember } from "./state.js";
 
@@ -16,13 +18,15 @@ const DISTRUSTED = new Set(["fingerprint", "roster", "hello", "proof", "error", 
 /**
  * @typedef {import("./link.js").Link} Link
  * @typedef {import("./state.js").Known} Known
+ * @typedef {{microphone: () => string, asks: () => boolean}} Wishes the microphone that the person chose, or "", and whether
+ *   the browser would ask before it gives one
  */
 
 /** Takes offers, holds at most one live link, and turns buttons into commands. */
 export class Door {
   /**
    * @param {string} device
-   * @param {{answerer: string, changed: () => void, now: () => number, refuse: (link: string, reason: string) => void,
+   * @param {{answerer: string, changed: () => void, now: () => number, wishes: Wishes, refuse: (link: string, reason: string) => void,
    *   newLink: (id: string, hears: {onUp: (link: Link) => void, onState: (state: any) => void,
    *     onEnd: (link: Link, reason: string, why: string) => void}) => Link,
    *   standing: () => Pick<Known, "roster"|"admitted"|"expired"|"session">}} setting
@@ -36,9 +40,9 @@ export class Door {
     /** @private @type {import("./state.js").DoorState|null} */ this.state = null;
     /** @private */ this.memory = NOTHING;
     /** @private @type {string|null} */ this.distrust = null;
-    /** @private @type {Known["microphone"]} */ this.microphone = "closed";
-    /** @private @type {MediaStreamTrack|null} */ this.track = null;
-    /** @private */ this.muted = false;
+    /** @private */ this.microphone = new Microphone(setting.changed, setting.wishes.microphone);
+    /** @private */ this.calls = new Calls(setting.changed);
+    /** @private */ this.quality = new QualityWatch(setting.changed);
     /** @private @type {string[]} */ this.pending = [];
     /** @private @type {string|null} */ this.refusal = null;
     /** @private @type {number|undefined} */ this.refusalTimer = undefined;
@@ -46,11 +50,13 @@ export class Door {
 
   /** @returns {import("./state.js").Card} what to show */
   card() {
-    const { device, present, memory, distrust, microphone, muted, pending, refusal } = this;
-    const live = this.link?.live ?? false;
-    const { answerer, standing, now } = this.setting;
-    const own = { device, answerer, present, live, state: this.state, memory, distrust, microphone, muted, pending, refusal };
-    return cardOf({ ...standing(), ...own }, now());
+    const { device, present, state, memory, distrust, pending, refusal, calls } = this;
+    const { answerer, standing, now, wishes } = this.setting;
+    const { state: microphone, muted } = this.microphone;
+    const history = calls.list?.map((call) => ({ ...call, picture: calls.picture(call.call) })) ?? null;
+    const own = { device, answerer, present, live: this.link?.live ?? false, state, memory, distrust, pending, refusal };
+    const sound = { microphone, muted, asks: wishes.asks(), quality: this.quality.now };
+    return cardOf({ ...standing(), ...own, ...sound, history }, now());
   }
 
   /** @returns {{video: MediaStreamTrack|null, audio: MediaStreamTrack|null}} of the live link */
@@ -99,6 +105,12 @@ export class Door {
   drop(reason, why) {
     this.pendingLink?.close(reason, why);
     this.link?.close(reason, why);
+    if (reason === "roster") this.calls.clear();
+  }
+
+  /** Its site is forgotten. */
+  forget() {
+    this.calls.clear();
   }
 
   /** @param {string} jws a newer roster for the door */
@@ -115,10 +127,12 @@ export class Door {
   // What the person does
 
   async answer() {
+    const { link } = this;
     const call = this.state?.call;
-    if (!call) return;
-    const microphone = this.openMicrophone();
-    if (!(await this.command("answer", "answer", { call }))) this.closeMicrophone();
+    if (!call || !link) return;
+    // Both at once: the visitor is not kept waiting while somebody reads the browser's question.
+    const microphone = this.microphone.open(link);
+    if (!(await this.command("answer", "answer", { call }))) this.microphone.close();
     await microphone;
   }
 
@@ -143,9 +157,22 @@ export class Door {
   }
 
   mute() {
-    this.muted = !this.muted;
-    if (this.track) this.track.enabled = !this.muted;
-    this.setting.changed();
+    this.microphone.toggle();
+  }
+
+  /** Ask for the microphone again, or take another: the person has changed something. */
+  async speakAgain() {
+    await this.microphone.reopen();
+  }
+
+  /** @param {string} call whose picture the person wants to see */
+  wantPicture(call) {
+    if (this.link?.live) this.calls.fetch(this.link, call);
+  }
+
+  /** Ask the door for its last calls: somebody looks at them. */
+  wantCalls() {
+    if (this.link?.live && this.state?.you.may.includes("talk")) this.calls.refresh(this.link);
   }
 
   // What happens to it
@@ -162,10 +189,13 @@ export class Door {
   /** @private @param {Link} link @param {import("./state.js").DoorState} state */
   said(link, state) {
     if (this.link !== link) return;
+    const before = this.state;
     this.state = state;
     this.memory = remember(this.memory, state, this.setting.now());
     const talking = state.phase === "talking" && state.audio;
-    if (!talking && !this.pending.includes("answer")) this.closeMicrophone();
+    if (!talking && !this.pending.includes("answer")) this.microphone.close();
+    this.quality.watch(state.video || talking ? () => link.stats() : null);
+    if (state.phase === "idle" && !state.video && before?.phase !== "idle") this.wantCalls();
     this.setting.changed();
   }
 
@@ -182,7 +212,8 @@ export class Door {
     if (wasLive) {
       this.link = null;
       this.state = null;
-      this.closeMicrophone();
+      this.microphone.close();
+      this.quality.watch(null);
       if (reason === "fingerprint") this.distrusted(reason);
     }
     if (reason !== "bye" && reason !== "linked") refused(`${this.device}: link ended (${reason})`, why, console.info);
@@ -218,34 +249,5 @@ export class Door {
     this.refusal = code;
     if (code) this.refusalTimer = setTimeout(() => this.refused(null), REFUSAL_SHOWN_MS);
     this.setting.changed();
-  }
-
-  /** @private */
-  async openMicrophone() {
-    const { link } = this;
-    this.microphone = "asking";
-    this.setting.changed();
-    const got = await openMicrophone();
-    if (typeof got === "string") {
-      if (this.microphone === "asking") this.microphone = got;
-    } else if (this.microphone !== "asking" || this.link !== link) {
-      got.stop();
-    } else {
-      this.track = got;
-      this.microphone = "open";
-      got.enabled = !this.muted;
-      await link?.speak(got);
-    }
-    this.setting.changed();
-  }
-
-  /** @private */
-  closeMicrophone() {
-    this.microphone = "closed";
-    this.muted = false;
-    if (!this.track) return;
-    this.track.stop();
-    this.track = null;
-    void this.link?.speak(null);
   }
 }

@@ -2,9 +2,9 @@
  * One link with one door: verified before the browser hears of it, and again once it stands (protocol section 4).
  */
 
-import { PeerError } from "./errors.js";
+import { PeerError, Refused } from "./errors.js";
 import { fingerprint } from "./bytes.js";
-import { PER_LINK, vetCandidate } from "./candidates.js";
+import { ownCandidate, PER_LINK, vetCandidate } from "./candidates.js";
 import { Control } from "./control.js";
 import { signProof } from "./proof.js";
 import { refused } from "./refusals.js";
@@ -142,6 +142,21 @@ export class Link {
     return this.control.command(type, members);
   }
 
+  /** @returns {Promise<import("./calls.js").Call[]>} as `Control.history` */
+  history() {
+    return this.control?.history() ?? Promise.reject(new Refused("no-answer"));
+  }
+
+  /** @param {string} call @returns {Promise<Blob>} as `Control.snapshot` */
+  snapshot(call) {
+    return this.control?.snapshot(call) ?? Promise.reject(new Refused("no-answer"));
+  }
+
+  /** @returns {Promise<RTCStatsReport>} what the browser counts on this link */
+  stats() {
+    return this.connection?.getStats() ?? Promise.resolve(/** @type {RTCStatsReport} */ (new Map()));
+  }
+
   /** @param {number} withinMs @returns {Promise<boolean>} */
   async alive(withinMs) {
     return this.live && (await /** @type {Control} */ (this.control).alive(withinMs));
@@ -192,9 +207,10 @@ export class Link {
   /** @private @param {RTCPeerConnection} connection */
   prepareMedia(connection) {
     for (const transceiver of connection.getTransceivers()) {
+      // As little delay as the network allows; the browser's buffer grows by itself where packets come late.
+      if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
       if (transceiver.receiver.track.kind === "video") {
         transceiver.direction = "recvonly";
-        if ("jitterBufferTarget" in transceiver.receiver) transceiver.receiver.jitterBufferTarget = 0;
       } else {
         transceiver.direction = "sendrecv";
         this.voice = transceiver.sender;
@@ -279,19 +295,4 @@ export class Link {
     }
     this.setting.onEnd(this, reason, why);
   }
-}
-
-/**
- * Our candidate as it travels: null ends them, undefined is not for the door (TCP).
- * @param {RTCIceCandidate|null} candidate
- */
-function ownCandidate(candidate) {
-  if (!candidate || candidate.candidate === "") return candidate ? undefined : null;
-  try {
-    vetCandidate(candidate.candidate);
-  } catch {
-    return undefined;
-  }
-  const { candidate: line, sdpMid, sdpMLineIndex } = candidate;
-  return { candidate: line, sdpMid: sdpMid ?? "0", sdpMLineIndex: sdpMLineIndex ?? 0 };
 }

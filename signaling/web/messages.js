@@ -24,6 +24,14 @@ const index = shape.oneOf(0, 1, 2);
 const candidate = shape.nullable(
   shape.object({ candidate: shape.text(512), sdpMid: shape.text(16), sdpMLineIndex: index }),
 );
+const call = shape.object({
+  call: shape.callId,
+  button: shape.id,
+  at: shape.positive,
+  outcome: shape.oneOf("answered", "missed", "declined", "failed"),
+  answered_by: shape.nullable(shape.id),
+  snapshot: shape.bool,
+});
 const reason = shape.oneOf(...REASONS);
 
 /** @type {Record<string, Record<string, shape.Shape>>} */
@@ -71,6 +79,8 @@ const FROM_DOOR = {
     faults: shape.list(shape.oneOf(...FAULTS), FAULTS.length),
   },
   done: { id: shape.positive },
+  history: { id: shape.positive, calls: shape.list(call, 100) },
+  snapshot: { id: shape.positive, size: shape.positive },
   refused: { id: shape.positive, code: shape.oneOf(...CODES), message: line },
   roster: { jws: shape.jws },
   "roster-key": { jws: shape.jws },

@@ -10,9 +10,13 @@ import { refused as refusal } from "./refusals.js";
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 const LOGIN_WITHIN_MS = 10_000;
+/** Tries without an answer after which it is no passing trouble: some ten seconds. */
+const TRIES = 5;
 
 /**
- * @typedef {"connecting"|"online"|"lost"|"refused"|"replaced"|"blocked"} SessionState
+ * @typedef {"connecting"|"online"|"lost"|"offline"|"unreachable"|"refused"|"replaced"|"blocked"} SessionState
+ *   `offline`: this device has no network; `unreachable`: for longer than a passing trouble. A browser does not tell a page
+ *   whether it was the network, the server or its certificate
  * @typedef {{onState: (state: SessionState) => void, onMessage: (message: any) => void}} SessionHears
  *   `onMessage` gets the welcome and everything after it, checked for shape
  */
@@ -41,9 +45,11 @@ export class Session {
     /** @private */ this.attempt = 0;
     /** @private @type {number|undefined} */ this.timer = undefined;
     /** @private */ this.blocked = false;
+    /** @private */ this.listening = new AbortController();
+    const { signal } = this.listening;
     document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
       if (effectiveDirective === "connect-src" && blockedURI.startsWith(new URL(known.signaling).origin)) this.blocked = true;
-    });
+    }, { signal });
   }
 
   /** Connect now, unless connected. */
@@ -95,6 +101,7 @@ export class Session {
   close() {
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.listening.abort();
     const { socket } = this;
     this.socket = null;
     socket?.close();
@@ -139,9 +146,15 @@ export class Session {
       this.hears.onState("replaced");
       return;
     }
-    this.hears.onState(this.blocked ? "blocked" : refused ? "refused" : "lost");
+    this.hears.onState(this.blocked ? "blocked" : refused ? "refused" : this.silence());
     const delay = refused || this.blocked ? LONGEST_DELAY_MS : delayBefore(this.attempt, Math.random());
     this.attempt += 1;
     this.timer = setTimeout(() => this.open(), delay);
+  }
+
+  /** @private @returns {SessionState} what to say of a server that is not there */
+  silence() {
+    if (!navigator.onLine) return "offline";
+    return this.attempt >= TRIES ? "unreachable" : "lost";
   }
 }

@@ -5,6 +5,7 @@
 import { PeerError } from "./errors.js";
 import { Door } from "./door.js";
 import { Link } from "./link.js";
+import { Push } from "./push.js";
 import { refused } from "./refusals.js";
 import { admit, admits, expired, verifyRoster } from "./roster.js";
 import { Trust } from "./roster_key.js";
@@ -21,7 +22,8 @@ const JUDGE_EVERY_MS = 30_000;
 export class Site {
   /**
    * @param {import("./vault.js").KnownSite} known
-   * @param {{vault: import("./vault.js").Vault, clock: import("./clock.js").Clock, changed: () => void}} world
+   * @param {{vault: import("./vault.js").Vault, clock: import("./clock.js").Clock, changed: () => void,
+   *   wishes: import("./door.js").Wishes}} world
    */
   constructor(known, world) {
     this.known = known;
@@ -33,6 +35,8 @@ export class Site {
     /** @private @type {Map<string, Held>} */ this.held = new Map();
     /** @private @type {RTCIceServer[]} */ this.iceServers = [];
     /** @private @type {Promise<void>} */ this.inbox = Promise.resolve();
+    /** Notifications of this site. */
+    this.push = new Push(known.site, { changed: world.changed, send: (message) => this.session.send(message) });
     /** @private */ this.session = new Session(known, {
       onState: (state) => this.sessionIs(state),
       onMessage: (message) => this.later(() => this.hear(message)),
@@ -62,6 +66,21 @@ export class Site {
     for (const door of this.doors.values()) void door.check();
   }
 
+  /** Forget everything of it: its doors, its keys, its notifications. */
+  async forget() {
+    if (this.push.state === "on") await this.push.disable();
+    await this.push.forget();
+    this.close();
+    for (const door of this.doors.values()) door.forget();
+    await this.world.vault.forget(this.known.site);
+  }
+
+  /** Whether the time of this device cannot be right: a roster in force was issued later than it says. */
+  get wrongClock() {
+    const latest = Math.max(0, ...[...this.rosters.values()].map(({ roster }) => roster.issued));
+    return Date.now() / 1000 < latest - 60;
+  }
+
   /** The person wants this window to be the one. */
   useHere() {
     this.session.open();
@@ -86,6 +105,7 @@ export class Site {
         this.iceServers = message.ice_servers;
         for (const jws of message.rosters) await this.takeRoster(jws);
         for (const { device, online } of message.devices) this.presence(device, online);
+        void this.push.welcomed(message.push_key, [...this.doors.keys()]).catch((error) => refused("no notifications", error));
         break;
       case "roster-key":
         await this.takeRosterKey(message.jws);
@@ -200,6 +220,7 @@ export class Site {
       answerer: this.known.answerer,
       changed: this.world.changed,
       now: () => this.world.clock.now(),
+      wishes: this.world.wishes,
       refuse: (link, reason) => this.session.send({ type: "close", device, link, reason }),
       newLink: (id, hears) =>
         new Link(id, {

@@ -12,15 +12,20 @@
  *   missed: {button: string|null, at: number, until: number}|null}} Memory
  * @typedef {{device: string, answerer: string, roster: Roster|null, admitted: boolean, expired: boolean,
  *   session: import("./session.js").SessionState, present: boolean|null, live: boolean, state: DoorState|null,
- *   memory: Memory, distrust: string|null, microphone: "closed"|"asking"|"open"|"denied"|"absent", muted: boolean,
- *   pending: readonly string[], refusal: string|null}} Known
+ *   memory: Memory, distrust: string|null, microphone: import("./microphone.js").MicrophoneState, muted: boolean,
+ *   asks: boolean, pending: readonly string[], refusal: string|null, quality: import("./quality.js").Quality|null,
+ *   history: readonly (import("./calls.js").Call & {picture: string|null})[]|null}} Known
+ *   `asks`: the browser would ask for the microphone first; `history` newest first, null while it is not known
  * @typedef {{shown: boolean, busy: boolean}} Action
+ * @typedef {{id: string, button: string, at: number, outcome: import("./calls.js").Call["outcome"], by: string|null,
+ *   mine: boolean, snapshot: boolean, picture: string|null}} PastCall
  * @typedef {{phase: Phase, device: string, call: string|null, button: string|null, since: number, answeredBy: string|null,
- *   mine: boolean, video: boolean, audio: boolean, muted: boolean, microphone: Known["microphone"],
- *   answer: Action, decline: Action, hangUp: Action, mute: Action, look: Action, lookAway: Action,
- *   doors: {id: string, label: string, open: boolean, busy: boolean, openUntil: number|null}[],
+ *   mine: boolean, rung: string[], video: boolean, audio: boolean, muted: boolean, microphone: Known["microphone"],
+ *   asks: boolean, quality: Known["quality"],
+ *   answer: Action, decline: Action, hangUp: Action, mute: Action, look: Action, lookAway: Action, retry: Action,
+ *   doors: {id: string, label: string, open: boolean, busy: boolean, openUntil: number|null}[], calls: PastCall[]|null,
  *   missed: {button: string|null, at: number}|null, distrust: string|null, refusal: string|null, faults: string[],
- *   ticking: boolean}} Card
+ *   ticking: boolean}} Card `rung`: who else is called by this button
  */
 
 /** Seconds for which a missed ring stays on the card. */
@@ -71,17 +76,22 @@ export function cardOf(known, now) {
     since: state?.since ?? 0,
     answeredBy: labelOfAnswerer(known.roster, state?.answered_by ?? null),
     mine: state?.answered_by === known.answerer,
+    rung: rung || phase === "talking" ? othersOf(known, state?.button ?? null) : [],
     video: inside && (state?.video ?? false),
     audio: phase === "talking",
     muted: known.muted,
     microphone: phase === "talking" || known.microphone === "asking" ? known.microphone : "closed",
+    asks: known.asks && rung && may.includes("talk"),
+    quality: inside ? known.quality : null,
     answer: action("answer", rung && may.includes("talk")),
     decline: action("decline", rung && may.includes("talk")),
     hangUp: action("hang-up", phase === "talking"),
     mute: action("mute", phase === "talking" && known.microphone === "open"),
     look: action("look", phase === "idle" && may.includes("view")),
     lookAway: action("look", phase === "viewing"),
+    retry: action("retry", phase === "talking" && (known.microphone === "denied" || known.microphone === "absent")),
     doors,
+    calls: callsOf(known),
     missed: missed && { button: labelOfButton(known.roster, missed.button), at: missed.at },
     distrust: known.distrust,
     refusal: known.refusal,
@@ -91,7 +101,7 @@ export function cardOf(known, now) {
 }
 
 /** @param {Known} known @returns {Phase} */
-function phaseOf({ roster, admitted, expired, session, present, live, state, answerer }) {
+function phaseOf({ roster, admitted, expired, session, present, live, state }) {
   if (roster && !admitted) return "removed";
   if (expired) return "expired";
   if (!live || !state) {
@@ -123,6 +133,24 @@ function doorsOf(known, state, now, may) {
       openUntil,
     }))
     .filter((door) => may || door.open);
+}
+
+/** @param {Known} known @param {string|null} button @returns {string[]} labels of the others whom it rings */
+function othersOf({ roster, answerer }, button) {
+  if (button === null || !roster || !Object.hasOwn(roster.buttons, button)) return [];
+  const others = roster.buttons[button].rings.filter((id) => id !== answerer);
+  return others.map((id) => labelOfAnswerer(roster, id) ?? id);
+}
+
+/** @param {Known} known @returns {PastCall[]|null} what this person may know of earlier calls */
+function callsOf({ roster, admitted, expired, answerer, history }) {
+  if (!history || !admitted || expired) return null;
+  return history.map(({ call, button, at, outcome, answered_by: by, snapshot, picture }) => ({
+    id: call, at, outcome, snapshot, picture,
+    button: labelOfButton(roster, button) ?? button,
+    by: labelOfAnswerer(roster, by),
+    mine: by === answerer,
+  }));
 }
 
 /** @param {Roster|null} roster @param {string|null} id */

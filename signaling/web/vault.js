@@ -85,6 +85,18 @@ export class Vault {
     await finished;
   }
 
+  /**
+   * Forget a site, its keys and rosters: the person wants it. What was pinned is forgotten with it.
+   * @param {string} site
+   * @returns {Promise<void>}
+   */
+  async forget(site) {
+    const change = this.database.transaction(["sites", "rosters"], "readwrite", { durability: "strict" });
+    change.objectStore("sites").delete(site);
+    change.objectStore("rosters").delete(IDBKeyRange.bound([site], [site, []]));
+    await completed(change);
+  }
+
   /** @param {string} site @returns {Promise<KeptRoster[]>} */
   async rosters(site) {
     const range = IDBKeyRange.bound([site], [site, []]);

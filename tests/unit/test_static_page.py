@@ -1,5 +1,8 @@
 """The page as static files: complete, with its policy inside and its headers beside, and never half there."""
 
+import base64
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from click.testing import CliRunner
 
 from protocol.errors import ConfigError, DoorwardError
 from signaling.adapters import static_page
-from signaling.adapters.page import FOLDER, security_headers
+from signaling.adapters.page import FOLDER, SHELL, security_headers
 from signaling.adapters.static_page import HEADERS, MARKER, SNIPPETS, write_page
 from signaling.cli import main
 
@@ -41,7 +44,7 @@ def policy_of(folder: Path) -> str:
 def test_every_file_of_the_page_is_there_and_anybody_may_read_it(tmp_path: Path) -> None:
     write_page(tmp_path / "page", [SERVER])
     made, source = contents(tmp_path / "page"), contents(FOLDER)
-    assert set(made) == {*source, MARKER, HEADERS, *SNIPPETS}
+    assert set(made) == {*source, MARKER, HEADERS, SHELL, *SNIPPETS}
     assert {name: made[name] for name in source if name != "index.html"} == {
         name: data for name, data in source.items() if name != "index.html"
     }
@@ -62,7 +65,7 @@ def test_the_policy_in_the_document_permits_the_named_servers_and_nothing_else(t
 
 def test_the_headers_beside_are_the_servers_own_with_frames_forbidden(tmp_path: Path) -> None:
     write_page(tmp_path / "page", [SERVER])
-    wanted = security_headers([SERVER])
+    wanted = security_headers(["'self'", SERVER])  # 'self' for the service worker: the document's policy is narrower
     assert "frame-ancestors 'none'" in wanted["Content-Security-Policy"]
     path, *lines = (tmp_path / "page" / HEADERS).read_text().splitlines()
     assert path == "/*"
@@ -71,6 +74,17 @@ def test_the_headers_beside_are_the_servers_own_with_frames_forbidden(tmp_path: 
     for name, value in wanted.items():
         assert f'add_header {name} "{value}" always;\n' in nginx
         assert f'\t{name} "{value}"\n' in caddy
+
+
+def test_the_shell_names_every_file_by_its_digest_and_changes_with_any_and_with_the_policy(tmp_path: Path) -> None:
+    write_page(tmp_path / "page", [SERVER])
+    shell = json.loads((tmp_path / "page" / SHELL).read_text())
+    made, source = contents(tmp_path / "page"), contents(FOLDER)
+    assert set(shell["files"]) == {name for name in source if name != "sw.js" and not name.startswith("style/")}
+    for name, integrity in shell["files"].items():
+        assert integrity == f"sha256-{base64.b64encode(hashlib.sha256(made[name]).digest()).decode()}", name
+    write_page(tmp_path / "other", ["wss://other.example:8443"])
+    assert json.loads((tmp_path / "other" / SHELL).read_text())["version"] != shell["version"]
 
 
 def test_an_earlier_output_is_replaced_whole_and_anything_else_is_not(tmp_path: Path) -> None:

@@ -5,19 +5,28 @@
  * later one's is `SITE.DEVICE`):
  *   #door-DEVICE [data-site] [data-device] [data-phase] [data-picture="none|waiting|live"] [data-link="live|none"]
  *     data-phase: offline connecting idle ringing talking viewing elsewhere busy removed expired
- *   #answer-DEVICE #decline-DEVICE #hang-up-DEVICE #mute-DEVICE[aria-pressed] #look-in-DEVICE[aria-pressed]
- *   #open-DEVICE-DOOR[data-open="true|false"]   buttons that are not to be used now have `hidden`
- *   video[data-device] audio[data-device] #line-DEVICE #alert-DEVICE #notice-DEVICE #missed-DEVICE
+ *   #answer-DEVICE #decline-DEVICE #hang-up-DEVICE #mute-DEVICE[aria-pressed] #look-in-DEVICE[aria-pressed] #volume-DEVICE
+ *   #open-DEVICE-DOOR[data-open="true|false"] #retry-DEVICE   what is not to be used now has `hidden`
+ *   video[data-device] audio[data-device] #line-DEVICE #rung-DEVICE #alert-DEVICE #notice-DEVICE #missed-DEVICE #calls-DEVICE
  */
 
-import { button, icon, make, say } from "./dom.js";
-import { lengthOf, nameOf, TEXTS, timeOf } from "../texts.js";
+import { listOf, nameOf, TEXTS, timeOf } from "../texts.js";
+import { CallsView } from "./calls.js";
+import { button, make, pick, say } from "./dom.js";
+import { holdable } from "./hold.js";
+import { icon } from "./icons.js";
+import { PictureView } from "./picture.js";
 
 /**
  * @typedef {import("../state.js").Card} Card
- * @typedef {{answer: () => void, decline: () => void, hangUp: () => void, mute: () => void,
- *   look: (on: boolean) => void, open: (door: string) => void}} Deeds
+ * @typedef {{answer: () => void, decline: () => void, hangUp: () => void, mute: () => void, retry: () => void,
+ *   look: (on: boolean) => void, open: (door: string) => void, picture: (call: string) => void, forget: () => void,
+ *   volume: (volume: number) => void}} Deeds
+ * @typedef {{now: number, settings: import("../settings.js").Settings, changed: () => void}} World
  */
+
+/** In these phases somebody is at the door, and the card shows it. */
+const SHOWING = new Set(["ringing", "talking", "viewing"]);
 
 /** Owns the card's elements; `update` is all there is to it. */
 export class CardView {
@@ -28,67 +37,67 @@ export class CardView {
     /** @private */ this.name = name;
     /** @private */ this.deeds = deeds;
     /** @private */ this.viewing = false;
+    /** @private */ this.mustHold = false;
     /** @private @type {Map<string, ReturnType<typeof button>>} */ this.doorButtons = new Map();
     const label = nameOf(device);
-    const { answer, decline, hangUp, mute, look } = TEXTS.action;
+    const { answer, decline, hangUp, mute, look, retry, volume } = TEXTS.action;
+    /** @private */ this.picture = new PictureView(device, label);
+    /** @private */ this.calls = new CallsView(name, deeds.picture);
     /** @private */ this.answer = button(`answer-${name}`, "go", "answer", answer, () => {
-      void this.audio.play().catch(() => undefined);
+      this.picture.hear();
       deeds.answer();
     });
     /** @private */ this.decline = button(`decline-${name}`, "stop", "decline", decline, deeds.decline);
     /** @private */ this.hangUp = button(`hang-up-${name}`, "stop", "hangUp", hangUp, deeds.hangUp);
     /** @private */ this.mute = button(`mute-${name}`, "plain", "mute", mute, deeds.mute);
     /** @private */ this.look = button(`look-in-${name}`, "plain", "look", look, () => deeds.look(!this.viewing));
-    /** @private */ this.video = make("video", {
-      "data-device": device, autoplay: true, playsinline: true, disablepictureinpicture: true,
-      "aria-label": TEXTS.picture(label),
+    /** @private */ this.retry = button(`retry-${name}`, "small-action", "retry", retry, deeds.retry);
+    /** @private */ this.forget = button(`forget-${name}`, "plain", "close", TEXTS.settings.forget, deeds.forget);
+    /** @private */ this.volume = make("input", {
+      id: `volume-${name}`, type: "range", min: "0", max: "100", "aria-label": volume,
+      input: () => deeds.volume(Number(this.volume.value) / 100),
     });
-    this.video.muted = true;
-    /** @private */ this.audio = make("audio", { "data-device": device, autoplay: true });
-    this.audio.muted = true;
+    /** @private */ this.loudness = make("label", { class: "volume", title: volume }, icon("volume"), this.volume);
     /** @private */ this.badge = make("span", { class: "badge" });
     /** @private */ this.line = make("p", { class: "line", id: `line-${name}`, role: "status" });
-    /** @private */ this.curtainText = make("p", {});
-    /** @private */ this.timer = make("span", { class: "timer", "aria-hidden": "true" });
-    /** @private */ this.alert = make("p", { class: "alert", id: `alert-${name}`, role: "alert", hidden: true });
-    /** @private */ this.notice = make("p", { class: "notice", id: `notice-${name}`, role: "status", hidden: true });
+    /** @private */ this.rung = make("p", { class: "small", id: `rung-${name}` });
+    /** @private */ this.alertText = make("p", {});
+    /** @private */ this.alert = make("div", { class: "alert", id: `alert-${name}`, role: "alert", hidden: true },
+      icon("shield"), make("div", {}, make("strong", {}, TEXTS.distrustHeading), this.alertText));
+    /** @private */ this.notice = make("p", { id: `notice-${name}`, role: "status" });
+    /** @private */ this.noticeBox = make("div", { class: "notice", hidden: true }, this.notice, this.retry.element);
     /** @private */ this.missed = make("p", { class: "notice missed", id: `missed-${name}`, role: "status", hidden: true });
-    /** @private */ this.faults = make("p", { class: "faults", id: `faults-${name}`, hidden: true });
+    /** @private */ this.faults = make("ul", { class: "faults", id: `faults-${name}`, hidden: true });
     /** @private */ this.openers = make("div", { class: "openers" });
-    const picture = make("div", { class: "picture" },
-      this.video, this.audio,
-      make("div", { class: "curtain" }, icon("open"), this.curtainText),
-      this.timer,
-    );
     const panel = make("div", { class: "panel" },
       make("header", {}, make("h2", {}, label), this.badge),
-      this.line, this.alert, this.missed, this.notice, this.faults,
-      make("div", { class: "actions" }, this.openers, this.answer.element, this.decline.element, this.mute.element,
-        this.hangUp.element, this.look.element),
+      this.line, this.rung, this.alert, this.missed, this.noticeBox, this.faults,
+      make("div", { class: "actions" }, this.openers, this.decline.element, this.answer.element, this.mute.element,
+        this.loudness, this.hangUp.element, this.look.element, this.forget.element),
+      this.calls.element,
     );
     this.element = make("article", {
       class: "card", id: `door-${name}`, "data-site": site, "data-device": device, "data-phase": "connecting",
       "data-picture": "none", "aria-label": label,
-    }, picture, panel);
+    }, this.picture.element, panel);
   }
 
   /**
    * @param {Card} card
    * @param {{video: MediaStreamTrack|null, audio: MediaStreamTrack|null}} tracks of the live link
-   * @param {number} now seconds
+   * @param {World} world
    */
-  update(card, tracks, now) {
+  update(card, tracks, { now, settings, changed }) {
     const { dataset } = this.element;
+    const showing = SHOWING.has(card.phase);
     dataset.phase = card.phase;
     dataset.link = tracks.video ? "live" : "none";
+    this.element.classList.toggle("showing", showing);
     this.viewing = card.phase === "viewing";
-    feed(this.video, tracks.video);
-    feed(this.audio, tracks.audio);
-    this.audio.muted = !card.audio;
-    this.uncover(card.video);
+    this.mustHold = settings.holdToOpen;
+    this.picture.update(card, tracks, { now, volume: settings.volume, loudspeaker: settings.loudspeaker, changed });
+    dataset.picture = this.picture.shows;
     this.sentences(card);
-    this.timer.hidden = card.phase !== "talking";
-    this.timer.textContent = card.phase === "talking" ? lengthOf(now - card.since) : "";
     this.answer.set(card.answer);
     this.decline.set(card.decline);
     this.hangUp.set(card.hangUp);
@@ -98,21 +107,13 @@ export class CardView {
     });
     const eye = this.viewing ? card.lookAway : card.look;
     this.look.set({ ...eye, label: this.viewing ? lookAway : look, pressed: this.viewing });
+    this.retry.set(card.retry);
+    this.forget.set({ shown: card.phase === "removed", busy: false });
+    this.loudness.hidden = card.phase !== "talking";
+    const volume = String(Math.round(settings.volume * 100));
+    if (this.volume.value !== volume) this.volume.value = volume;
     this.drawDoors(card);
-  }
-
-  /** @private The old picture stays covered until a frame of the new one is there. @param {boolean} video */
-  uncover(video) {
-    const { dataset } = this.element;
-    if (!video) dataset.picture = "none";
-    else if (dataset.picture === "none") {
-      dataset.picture = "waiting";
-      const show = () => {
-        if (dataset.picture === "waiting") dataset.picture = "live";
-      };
-      this.video.requestVideoFrameCallback(show);
-      void this.video.play().catch(() => undefined);
-    }
+    this.calls.update(card.calls, now, !showing);
   }
 
   /** @private @param {Card} card */
@@ -123,15 +124,22 @@ export class CardView {
       ringing: line.ringing(card.button ?? nameOf(card.device)),
       elsewhere: card.mine ? line.elsewhereYou : line.elsewhere(card.answeredBy ?? ""),
     };
-    say(this.badge, TEXTS.badge[card.phase]);
-    say(this.line, lines[card.phase]);
-    say(this.curtainText, card.video ? TEXTS.waitingForPicture : "");
-    say(this.alert, card.distrust ? pick(TEXTS.distrust, card.distrust) : "");
-    const { missed } = card;
+    const { phase, missed } = card;
+    say(this.badge, TEXTS.badge[phase]);
+    say(this.line, lines[phase]);
+    const called = phase === "ringing" || phase === "talking";
+    say(this.rung, !called ? "" : card.rung.length ? TEXTS.rungToo(listOf(card.rung)) : TEXTS.rungOnly);
+    say(this.alertText, card.distrust ? pick(TEXTS.distrust, card.distrust) : "");
+    this.alert.hidden = this.alertText.hidden;
     say(this.missed, missed ? TEXTS.missed(missed.button ?? nameOf(card.device), timeOf(missed.at)) : "");
-    const microphone = pick(TEXTS.microphone, card.microphone);
+    const microphone = card.asks ? TEXTS.microphone.before : pick(TEXTS.microphone, card.microphone);
     say(this.notice, card.refusal ? pick(TEXTS.refused, card.refusal) : microphone);
-    say(this.faults, card.faults.map((fault) => pick(TEXTS.fault, fault)).join(" "));
+    this.noticeBox.hidden = this.notice.hidden;
+    const faults = card.faults.map((fault) => pick(TEXTS.fault, fault)).filter(Boolean);
+    this.faults.hidden = faults.length === 0;
+    if (this.faults.textContent !== faults.join("")) {
+      this.faults.replaceChildren(...faults.map((fault) => make("li", {}, icon("warning"), fault)));
+    }
   }
 
   /** @private @param {Card} card */
@@ -140,29 +148,19 @@ export class CardView {
     for (const [id, drawn] of this.doorButtons) if (!shown.has(id)) drawn.set({ shown: false, busy: false });
     for (const door of card.doors) {
       const drawn = this.doorButtons.get(door.id) ?? this.newDoor(door.id);
-      const { open, isOpen } = TEXTS.action;
-      drawn.set({ shown: true, busy: door.busy, label: door.open ? isOpen(door.label) : open(door.label) });
+      const { open, hold, isOpen } = TEXTS.action;
+      const closed = this.mustHold ? hold(door.label) : open(door.label);
+      drawn.set({ shown: true, busy: door.busy, label: door.open ? isOpen(door.label) : closed });
       drawn.element.dataset.open = String(door.open);
     }
   }
 
   /** @private @param {string} id */
   newDoor(id) {
-    const drawn = button(`open-${this.name}-${id}`, "open", "open", "", () => this.deeds.open(id));
+    const drawn = button(`open-${this.name}-${id}`, "open", "open", "", () => undefined);
+    holdable(drawn.element, () => this.mustHold, () => this.deeds.open(id));
     this.doorButtons.set(id, drawn);
     this.openers.append(drawn.element);
     return drawn;
   }
-}
-
-/** @param {HTMLMediaElement} element @param {MediaStreamTrack|null} track */
-function feed(element, track) {
-  const playing = element.srcObject instanceof MediaStream ? element.srcObject.getTracks()[0] : null;
-  if ((playing ?? null) === track) return;
-  element.srcObject = track ? new MediaStream([track]) : null;
-}
-
-/** @param {Record<string, string>} texts @param {string} code @returns {string} "" for a code without a sentence */
-function pick(texts, code) {
-  return Object.hasOwn(texts, code) ? texts[code] : "";
 }

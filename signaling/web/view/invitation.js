@@ -5,7 +5,8 @@
  * #invitation-site, #invitation-host, #invitation-person, #invitation-refused; #welcome.
  */
 
-import { icon, make } from "./dom.js";
+import { make } from "./dom.js";
+import { icon } from "./icons.js";
 import { nameOf, TEXTS } from "../texts.js";
 
 /** @returns {HTMLElement} what a browser without any site shows */
@@ -13,7 +14,7 @@ export function welcomePanel() {
   const { heading, text, note } = TEXTS.welcome;
   return make("section", { class: "sheet", id: "welcome" },
     make("div", { class: "emblem" }, icon("bell")),
-    make("h1", {}, heading), make("p", {}, text), make("p", { class: "small" }, note),
+    make("h2", {}, heading), make("p", {}, text), make("p", { class: "small" }, note),
   );
 }
 
@@ -26,7 +27,7 @@ export function askPanel(invitation, confirm, cancel) {
   const texts = TEXTS.invitation;
   return make("section", { class: "sheet", id: "invitation", "data-state": "ask", "aria-labelledby": "invitation-heading" },
     make("div", { class: "emblem" }, icon("shield")),
-    make("h1", { id: "invitation-heading", tabindex: "-1" }, texts.heading),
+    make("h2", { id: "invitation-heading", tabindex: "-1" }, texts.heading),
     make("dl", {},
       make("div", {}, make("dt", {}, texts.site), make("dd", { id: "invitation-site" }, nameOf(invitation.site))),
       make("div", {}, make("dt", {}, texts.host), make("dd", { id: "invitation-host" }, invitation.host)),
@@ -51,7 +52,7 @@ export function refusedPanel(code, dismiss) {
   const sentences = texts.refused;
   return make("section", { class: "sheet", id: "invitation", "data-state": "refused", role: "alert" },
     make("div", { class: "emblem warn" }, icon("shield")),
-    make("h1", { tabindex: "-1" }, texts.refusedHeading),
+    make("h2", { tabindex: "-1" }, texts.refusedHeading),
     make("p", { id: "invitation-refused", "data-code": code }, sentences[code] ?? sentences.malformed),
     make("div", { class: "actions" },
       make("button", { id: "dismiss-invitation", type: "button", class: "action plain", click: dismiss }, texts.dismiss),

@@ -11,6 +11,7 @@ from tests.harness.chromium import QUIET, executable
 CHROMIUM_ARGS = [
     *QUIET,
     "--no-sandbox",
+    "--ignore-certificate-errors",  # as `ignore_https_errors`, which service workers do not heed
     "--use-fake-device-for-media-stream",
     "--disable-features=WebRtcHideLocalIpsWithMdns",  # two pages of one browser find each other by address
 ]

@@ -76,6 +76,22 @@ export class FakeDoor {
     this.channel.send(typeof message === "string" ? message : JSON.stringify(message));
   }
 
+  /** A picture as a door sends it, in pieces. */
+  async sayPicture(id, pieces = 16 * 1024) {
+    const pen = this.canvas;
+    const blob = await new Promise((resolve) => pen.toBlob(resolve, "image/jpeg", 1));
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    this.say({ type: "snapshot", id, size: bytes.length });
+    for (let at = 0; at < bytes.length; at += pieces) this.channel.send(bytes.slice(at, at + pieces));
+    return bytes.length;
+  }
+
+  sayBytes(length, first = 0) {
+    const bytes = new Uint8Array(length);
+    bytes[0] = first;
+    this.channel.send(bytes);
+  }
+
   show(on) {
     return this.video.sender.replaceTrack(on ? this.videoTrack : null);
   }

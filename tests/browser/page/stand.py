@@ -29,7 +29,7 @@ from protocol.proof import text_digest, verify_login, verify_proof
 from protocol.roster import Answerer, Button, Door, Roster, sign_roster
 from protocol.sdp import vet_answer
 from provisioning.invitation import invitation_link
-from signaling.adapters.page import FOLDER, TYPES, headers
+from signaling.adapters.page import FOLDER, SHELL, TYPES, headers, shell
 from signaling.config import Config
 
 HERE = Path(__file__).parent
@@ -69,6 +69,10 @@ class Server:
         self.inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self.connections: queue.Queue[web.WebSocketResponse] = queue.Queue()
         self.origins: list[str] = []
+        self.version = ""
+        """Of the page that is served: another one is a newer page, whose files happen to be the same."""
+        self.down = False
+        """Nobody is there: connections end without a word."""
         self._loop = asyncio.new_event_loop()
         self._socket: web.WebSocketResponse | None = None
         self._csp: dict[str, str] = {}
@@ -118,6 +122,8 @@ class Server:
             while not waiting.empty():
                 waiting.get()
         self._socket = None
+        self.version = ""
+        self.down = False
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -140,8 +146,16 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"] or "index.html"
+        if self.down and request.transport is not None:
+            request.transport.abort()
+            raise ConnectionResetError
         if name == "blank.html":
             return web.Response(text="<!doctype html><title>blank</title>", content_type="text/html", headers=self._csp)
+        if name == SHELL:
+            kept = shell(FOLDER, self._csp["Content-Security-Policy"] + self.version)
+            return web.Response(body=kept, content_type="application/json", headers=self._csp)
+        if name.endswith("/"):
+            name += "index.html"
         folder, name = (HERE, name.removeprefix("test/")) if name.startswith("test/") else (FOLDER, name)
         path = folder / name
         if not path.is_file():

@@ -20,6 +20,7 @@ from tests.browser.page.stand import (
     phase,
     refusals,
 )
+from tests.harness.processes import wait_until
 
 HELLO = {
     "type": "hello", "v": 1, "link": LINK, "site": "home", "device": "front-door", "answerer": "alice", "serial": 1,
@@ -76,7 +77,7 @@ def test_a_visitor_is_seen_heard_and_let_in(
     door.do("() => window.door.talk(true)")
     door.say(TALKING)
     phase(invited, "talking")
-    door.page.wait_for_function("async () => await window.door.level() > 0.001", polling=100)
+    wait_until("the person is heard", lambda: door.do("() => window.door.level()") > 0.001)
 
     invited.locator("#open-front-door-main").click()
     opened = door.obey("open-door")

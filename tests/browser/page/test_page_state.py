@@ -1,9 +1,11 @@
 """What the door said, as what the person sees: one table, and nothing offered that is not allowed."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from playwright.sync_api import Page
+
+from protocol.messages import Fault, Outcome, Reason, RefusalCode
 
 CALL = "c" * 21 + "A"
 ROSTER = {
@@ -30,8 +32,8 @@ VIEWING = state(call=CALL, video=True)
 CARD = """async ([known, now]) => {
   const { cardOf, NOTHING } = await import("/state.js");
   const base = { device: "front-door", answerer: "alice", admitted: true, expired: false, session: "online",
-    present: true, live: true, memory: NOTHING, distrust: null, microphone: "closed", muted: false, pending: [],
-    refusal: null };
+    present: true, live: true, memory: NOTHING, distrust: null, microphone: "closed", muted: false, asks: false,
+    pending: [], refusal: null, quality: null, history: null };
   return cardOf({ ...base, ...known }, now);
 }"""
 
@@ -42,7 +44,9 @@ def card(page: Page, now: int = 1010, **known: Any) -> dict[str, Any]:
 
 
 def offered(card: dict[str, Any]) -> set[str]:
-    actions = {name for name in ("answer", "decline", "hangUp", "mute", "look", "lookAway") if card[name]["shown"]}
+    actions = {
+        name for name in ("answer", "decline", "hangUp", "mute", "look", "lookAway", "retry") if card[name]["shown"]
+    }
     return actions | {f"open {door['id']}" for door in card["doors"]}
 
 
@@ -53,7 +57,9 @@ TABLE: dict[str, tuple[dict[str, Any], str, set[str]]] = {
     "ringing, may not open": ({"state": state("ringing", ["talk"], **RUNG)}, "ringing", {"answer", "decline"}),
     "talking, no microphone yet": ({"state": TALKING}, "talking", {"hangUp", "open main"}),
     "talking": ({"state": TALKING, "microphone": "open"}, "talking", {"hangUp", "mute", "open main"}),
-    "talking, listening only": ({"state": TALKING, "microphone": "denied"}, "talking", {"hangUp", "open main"}),
+    "talking, listening only": (
+        {"state": TALKING, "microphone": "denied"}, "talking", {"hangUp", "open main", "retry"},
+    ),
     "viewing": ({"state": VIEWING}, "viewing", {"lookAway", "open main"}),
     "viewing, may not open": ({"state": VIEWING | {"you": {"may": ["view"]}}}, "viewing", {"lookAway"}),
     "answered by another": (
@@ -133,22 +139,97 @@ def test_what_counts_as_missed(blank: Page, states: list[Any], missed: bool) -> 
         assert card(blank, memory=memory, now=memory["missed"]["until"])["missed"] is None
 
 
-def test_every_code_has_its_sentence(blank: Page) -> None:
-    script = """async () => {
-      const { TEXTS } = await import("/texts.js");
-      return { phases: Object.keys(TEXTS.badge), lines: Object.keys(TEXTS.line), faults: Object.keys(TEXTS.fault),
-        refused: Object.keys(TEXTS.refused), sessions: Object.keys(TEXTS.session) };
+LANGUAGES = ("en", "de", "fr")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_its_sentence_in_every_language(blank: Page, language: str) -> None:
+    script = """async (language) => {
+      const { choose } = await import("/texts.js");
+      const texts = choose([language]);
+      return { language: texts.language, phases: Object.keys(texts.badge), lines: Object.keys(texts.line),
+        faults: Object.keys(texts.fault), refused: Object.keys(texts.refused), sessions: Object.keys(texts.session),
+        outcomes: Object.keys(texts.calls), distrust: Object.keys(texts.distrust) };
     }"""
-    texts = blank.evaluate(script)
+    texts = blank.evaluate(script, language)
+    assert texts["language"] == language
     assert set(texts["phases"]) == {phase for _, phase, _ in TABLE.values()}
     assert set(texts["phases"]) <= set(texts["lines"])
-    from typing import get_args
-
-    from protocol.messages import Fault, RefusalCode
-
     assert set(texts["faults"]) == set(get_args(Fault))
     assert set(texts["refused"]) == {*get_args(RefusalCode), "no-answer"}
-    assert set(texts["sessions"]) == {"connecting", "online", "lost", "refused", "replaced", "blocked"}
+    assert set(texts["outcomes"]) >= set(get_args(Outcome))
+    assert set(texts["distrust"]) <= set(get_args(Reason))
+    states = {"connecting", "online", "lost", "offline", "unreachable", "refused", "replaced", "blocked"}
+    assert set(texts["sessions"]) == states
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        (["de-AT", "en"], "de"),
+        (["fr"], "fr"),
+        (["FR-ca"], "fr"),
+        (["it", "fr-CH", "de"], "fr"),
+        (["ja"], "en"),
+        ([], "en"),
+    ],
+)
+def test_the_browser_chooses_the_language(blank: Page, wanted: list[str], chosen: str) -> None:
+    script = "async (wanted) => (await import('/texts.js')).choose(wanted).language"
+    assert blank.evaluate(script, wanted) == chosen
+
+
+DIFFERENT = """async () => {
+  const { choose } = await import("/texts.js");
+  const flat = (value, path = "") => typeof value === "object"
+    ? Object.entries(value).flatMap(([name, inner]) => flat(inner, `${path}.${name}`))
+    : [[path, typeof value === "function" ? value("§", "¶") : value]];
+  const english = new Map(flat(choose(["en"])));
+  const same = [];
+  for (const language of ["de", "fr"]) {
+    for (const [path, text] of flat(choose([language]))) {
+      if (text === english.get(path)) same.push(`${language}${path}`);
+      if (text.includes("§") !== english.get(path).includes("§")) same.push(`${language}${path}: drops its argument`);
+    }
+  }
+  return same;
+}"""
+
+
+def test_nothing_was_left_untranslated(blank: Page) -> None:
+    alike = {".title", ".invitation.host", ".session.online", ".action.volume"}
+    left = [path for path in blank.evaluate(DIFFERENT) if path.lstrip("defr") not in alike]
+    assert left == []
+
+
+# Who else, and earlier calls
+
+
+def test_who_else_is_rung(blank: Page) -> None:
+    assert card(blank, state=RINGING)["rung"] == ["Bob"]
+    assert card(blank, state=state("ringing", **RUNG | {"button": "constructor"}))["rung"] == []
+    assert card(blank, state=state("busy"))["rung"] == []
+
+
+PAST = {"call": CALL, "button": "flat-1", "at": 900, "outcome": "answered", "answered_by": "bob", "snapshot": True}
+
+
+def test_earlier_calls_by_their_labels_and_only_for_whom_the_roster_in_force_names(blank: Page) -> None:
+    history = [PAST | {"picture": "blob:x"}]
+    (seen,) = card(blank, history=history)["calls"]
+    assert seen == {
+        "id": CALL, "button": "Flat 1", "at": 900, "outcome": "answered", "by": "Bob", "mine": False, "snapshot": True,
+        "picture": "blob:x",
+    }  # fmt: skip
+    for gone in ({"admitted": False}, {"expired": True}):
+        assert card(blank, history=history, **gone)["calls"] is None
+
+
+def test_the_microphone_is_explained_before_it_is_asked_for_and_only_to_who_may_talk(blank: Page) -> None:
+    assert card(blank, state=RINGING, asks=True)["asks"] is True
+    assert card(blank, state=RINGING, asks=False)["asks"] is False
+    assert card(blank, state=state("ringing", ["view"], **RUNG), asks=True)["asks"] is False
+    assert card(blank, asks=True)["asks"] is False
 
 
 def test_reconnecting_backs_off_to_ten_seconds(blank: Page) -> None:
