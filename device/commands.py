@@ -50,10 +50,14 @@ def run(config_path: Path, verbose: bool) -> None:
 
 @tools.command()
 @config_option
+@click.option("--audible", is_flag=True, help="Play a sweep at the door, and listen for it.")
 @one_line_errors
-def check(config_path: Path) -> None:
-    """Try everything the daemon needs, print what is wrong and what to do. Exit code 0 or 1."""
-    results = asyncio.run(checks.check(config_path))
+def check(config_path: Path, audible: bool) -> None:
+    """Try everything the daemon needs, print what is wrong and what to do. Exit code 0 or 1. No door is released.
+
+    What a running daemon holds is asked of it; stop it first to have everything tried.
+    """
+    results = asyncio.run(checks.check(config_path, audible))
     click.echo(checks.table(results))
     sys.exit(0 if all(result.ok for result in results) else 1)
 

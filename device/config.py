@@ -110,6 +110,11 @@ class VoiceConfig(Table, frozen=True):
     high_pass: bool = True
     gain_db: Annotated[float, Meta(ge=0, le=12)] = 0.0
 
+    @property
+    def as_it_is(self) -> bool:
+        """Whether nothing is to be done to the microphone."""
+        return self.off or not (self.echo or self.noise != "off" or self.high_pass or self.gain_db)
+
 
 class SoundConfig(Table, frozen=True):
     """ALSA PCM names, or a board that stands for them; `tones`: sound files of the house's own, by tone.

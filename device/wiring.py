@@ -91,7 +91,7 @@ def build_sound(config: Config, post: Post) -> Sound:
 def build_voice(config: Config) -> VoiceFilter | None:
     """What the microphone goes through; None for nothing: it is switched off, or cannot be had (which is logged)."""
     voice = config.sound.voice
-    if voice.off:
+    if voice.as_it_is:
         return None
     try:
         from device.adapters.echo import VoiceSettings, WebrtcVoice  # noqa: PLC0415 - numpy must not delay the button

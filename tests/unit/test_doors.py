@@ -14,6 +14,7 @@ from device.core.events import (
     RosterChanged,
     SignalingDown,
     StrikeLowered,
+    StrikeReleased,
     TamperIs,
     Tick,
 )
@@ -68,6 +69,15 @@ def test_the_exit_button_works_when_everything_else_is_down() -> None:
     for event in (SignalingDown("gone"), RosterChanged(None), TamperIs(broken=True), HardwareFault("strike", "once")):
         stage.does(event)
     assert of(ReleaseStrike, stage.does(ExitPressed("main"))) == [ReleaseStrike("main", 3.0)]
+
+
+def test_a_strike_that_moves_again_has_no_fault_any_more() -> None:
+    stage = CallStage()
+    stage.does(HardwareFault("strike", "the line is gone"))
+    stage.does(ExitPressed("main"))
+    assert "strike" in stage.told["alice"].faults
+    stage.does(StrikeReleased("main"))
+    assert "strike" not in stage.told["alice"].faults
 
 
 def test_a_code_releases_its_door_and_the_log_names_the_code(shut: House) -> None:
