@@ -9,10 +9,12 @@ TIMES ?= 100
 SUITE ?= trixie
 ARCH ?=
 VERSION ?=
+RIG ?= virtual
+ONLY ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings pictures
+.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings pictures virtual-pi hil
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,3 +57,11 @@ fuzz: setup  ## the tests of spoilt input with TIMES=100 as many examples, by ha
 
 drawings: setup  ## the wiring drawings of hw/drawings, from hw/pins.toml
 	@$(PY) -m hw.drawings
+
+virtual-pi: setup  ## a Pi in QEMU with the firmware installed, kept in build/virtual-pi; hw/virtual-pi/run is a shell in it
+	@.ci/setup-virtual-pi
+	@$(PY) -m tests.hil.virtual build
+
+hil: setup  ## the whole door station, RIG=virtual or a bench's description (ONLY=words): build/reports/hil.json
+	@[ "$(RIG)" != virtual ] || .ci/setup-virtual-pi
+	@$(PY) -m tests.hil --rig "$(RIG)" --only "$(ONLY)"

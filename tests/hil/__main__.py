@@ -1,0 +1,45 @@
+"""`make hil`: the scenarios on one rig, and build/reports/hil.json."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from tests.hil import figures
+
+REPORT = Path("build/reports/hil.json")
+JUNIT = Path("build/reports/junit-hil.xml")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rig", default="virtual", help="`virtual`, or the description file of a bench: hw/rig/")
+    parser.add_argument("--only", default="", help="scenarios whose name has these words, as pytest's -k")
+    arguments = parser.parse_args()
+    for old in (figures.FIGURES, JUNIT, REPORT):
+        old.unlink(missing_ok=True)
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "tests/hil", f"--junitxml={JUNIT}"]
+    command += ["-k", arguments.only] if arguments.only else []
+    code = subprocess.run(command, env={**os.environ, "DOORWARD_RIG": arguments.rig}, check=False).returncode
+    cases = list(ET.parse(JUNIT).getroot().iter("testcase")) if JUNIT.exists() else []
+    skipped = {str(case.get("name")): str(why.get("message")) for case in cases for why in case.iter("skipped")}
+    failed = [case.get("name") for case in cases if list(case.iter("failure")) or list(case.iter("error"))]
+    report = {
+        "rig": arguments.rig,
+        "scenarios": len(cases),
+        "passed": len(cases) - len(skipped) - len(failed),
+        "failed": failed,
+        "skipped": skipped,
+        **figures.summary(),
+    }
+    REPORT.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"{REPORT}:\n{json.dumps(report, indent=2)}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Waiting for what the door station logs."""
+
+import threading
+import time
+from typing import Any
+
+from tests.harness.processes import SCALE
+from tests.hil.rig import Rig
+
+LOOK_S = 0.4
+"""Looking costs an emulated machine some of this."""
+
+
+class Journal:
+    """The daemon's log from `mark` on."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._mark = 0
+
+    def mark(self) -> None:
+        """What was logged so far is no longer waited for."""
+        self._mark = len(self._rig.journal())
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self._rig.journal()[self._mark :] if line.get("event") == event]
+
+    def wait_for(self, event: str, within: float = 60.0, count: int = 1) -> dict[str, Any]:
+        """The `count`th line with this event after the mark; TimeoutError says what was logged instead."""
+        until = time.monotonic() + within * SCALE
+        pause = threading.Event()
+        while True:
+            lines = self.lines(event)
+            if len(lines) >= count:
+                return lines[count - 1]
+            if time.monotonic() > until:
+                heard = [line.get("event") for line in self._rig.journal()[self._mark :]]
+                raise TimeoutError(f"{event!r} was not logged {count} times in {within} s, but {heard[-20:]}")
+            pause.wait(LOOK_S)

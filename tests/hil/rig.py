@@ -1,0 +1,87 @@
+"""What a door station is put through, whoever it is: a Pi that does not exist, or one on a bench.
+
+The tests know this page only. What a body cannot do is named in `lacks`, with the reason, and skips what needs it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from provisioning.site import Site
+from tests.harness.ears import Samples
+from tests.hil.hands import Hands, Pulse
+
+Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback"]
+"""What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
+goes on. `aloud`: sound through air. `camera`: pictures that the test chose. `rollback`: an earlier version is there."""
+
+UNIT = "doorward-device.service"
+
+
+class Rig(Protocol):
+    """One door station under test, its surroundings, and everything that is done to it."""
+
+    name: str
+    lacks: Mapping[Feature, str]
+    site: Site
+    """To which the door belongs; its server is where the door reaches this machine."""
+
+    @property
+    def pi(self) -> Hands:
+        """Runs commands on the door station; gone while its power or network may be."""
+
+    def at_home(self, *command: str) -> list[str]:
+        """A command, where the server and the people's browsers live."""
+
+    def fresh(self) -> None:
+        """The door station as it was delivered: installed, provisioned for the test's site, running, and offline."""
+
+    open_s: float
+    """How long a pulse of its strike is, as configured."""
+
+    # The panel
+
+    def press(self, button: str) -> None: ...
+
+    def release(self, button: str) -> None: ...
+
+    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> None:
+        """Replay (microseconds, contact closed) on a button, edge by edge."""
+
+    def is_high(self, line: str) -> bool:
+        """`strike` or `lamp`, at the line itself."""
+
+    def pulse(self, within: float) -> Callable[[], Pulse]:
+        """Watch the strike's line from now on; call what is returned for the pulse."""
+
+    def lamp_changes(self, count: int, within: float) -> list[float]:
+        """When the lamp changed, in seconds; fewer than `count` if the time was over."""
+
+    def during_pulse(self, *command: str) -> Callable[[], int]:
+        """Run a command on the door station the moment the strike is energised; call for its exit code."""
+
+    # Sound and picture
+
+    def speaking(self, wav: Path) -> AbstractContextManager[None]:
+        """Play into the microphone, for as long as the block lasts or the file has sound."""
+
+    def listen(self, seconds: float) -> Samples:
+        """What the loudspeaker plays, 48 kHz."""
+
+    def show(self, jpeg: Path) -> None:
+        """Hold a picture in front of the camera."""
+
+    # Surroundings
+
+    def cut_power(self) -> None: ...
+
+    def restore_power(self) -> float:
+        """Switch on; how long it took until commands can be run, in seconds."""
+
+    def network(self, *, plugged: bool) -> None: ...
+
+    def set_clock(self, utc: float) -> None: ...
+
+    def journal(self) -> list[dict[str, Any]]:
+        """What the daemon logged since `fresh`, oldest first."""

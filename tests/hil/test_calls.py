@@ -1,0 +1,107 @@
+"""Press to ring, picture, sound, and again."""
+
+import os
+from pathlib import Path
+
+from tests.harness.ears import standing_out, write_tone
+from tests.harness.fixtures import VOICE_HZ
+from tests.hil.house import House
+from tests.hil.journal import Journal
+from tests.hil.rig import Rig
+
+CALLS = int(os.environ.get("DOORWARD_CALLS", "5"))
+"""Calls in a row: few in CI, a hundred by hand."""
+
+VISITOR_HZ = 1000
+
+
+def test_press_rings_shows_an_early_picture_and_the_door_opens(rig: Rig, home: House, journal: Journal) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    rig.press("flat-1")
+    alice.wait_for_phase("ringing", 60)
+    rig.release("flat-1")
+    alice.wait_for_picture(2)
+    assert alice.phase() == "ringing", "the picture is there before anybody answered"
+    alice.click("answer")
+    alice.wait_for_phase("talking", 60)
+    pulse = rig.pulse(60)
+    alice.open_door()
+    assert pulse().width_s > 0
+    alice.click("hang-up")
+    alice.wait_for_phase("idle", 60)
+
+
+def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path: Path) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    rig.press("flat-1")
+    rig.release("flat-1")
+    alice.wait_for_phase("ringing", 60)
+    alice.click("answer")
+    alice.wait_for_phase("talking", 60)
+    assert standing_out(rig.listen(4), VOICE_HZ) > 20, "the loudspeaker plays what the page says"
+    with rig.speaking(write_tone(tmp_path / "visitor.wav", VISITOR_HZ, 20.0)):
+        assert abs(alice.listen_for(VISITOR_HZ)["hz"] - VISITOR_HZ) < 30, "the page plays what the visitor says"
+    alice.click("hang-up")
+    alice.wait_for_phase("idle", 60)
+
+
+def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    for number in range(CALLS):
+        rig.press("flat-1")
+        rig.release("flat-1")
+        alice.wait_for_phase("ringing", 60)
+        alice.click("answer")
+        alice.wait_for_phase("talking", 60)
+        alice.wait_for_picture(1)
+        alice.click("hang-up")
+        alice.wait_for_phase("idle", 60)
+        journal.wait_for("call-ended", count=number + 1)
+    kept = rig.pi.sh("cat /var/lib/doorward/state/calls.jsonl").splitlines()
+    assert len(kept) == CALLS
+
+
+def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    journal.mark()
+    rig.network(plugged=False)
+    journal.wait_for("signaling-down", 60)
+    rig.press("flat-2")
+    rig.release("flat-2")
+    journal.wait_for("nobody-reached")
+    rig.network(plugged=True)
+    journal.wait_for("signaling-up", 60)
+    journal.wait_for("link-up", 120)
+    rig.press("flat-1")
+    rig.release("flat-1")
+    alice.wait_for_phase("ringing", 60)
+
+
+def test_the_server_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    journal.mark()
+    home.stop_server()
+    journal.wait_for("signaling-down")
+    rig.press("flat-1")
+    rig.release("flat-1")
+    journal.wait_for("nobody-reached")
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    rig.press("flat-1")
+    rig.release("flat-1")
+    alice.wait_for_phase("ringing", 60)

@@ -1,0 +1,49 @@
+"""What hands and weather do to buttons, on a door that reaches nobody: it answers with light and in the journal."""
+
+import pytest
+
+from tests.hil.journal import Journal
+from tests.hil.rig import Rig
+
+# Contacts as an oscilloscope shows them: (microseconds, closed). Closing and opening bounce for up to 15 ms.
+CLOSING = [(0, True), (300, False), (900, True), (1_700, False), (4_000, True), (9_000, False), (11_000, True)]
+OPENING = [(180_000, False), (180_600, True), (182_000, False), (188_000, True), (193_000, False)]
+BOUNCES = {
+    "clean": [(0, True), (120_000, False)],
+    "worn": [*CLOSING, *OPENING],
+    "wet": [(at * 700, at % 2 == 0) for at in range(21)] + [(150_000 + at * 900, at % 2 == 1) for at in range(14)],
+    "brief": [(0, True), (8_000, False)],
+}
+
+
+@pytest.mark.parametrize("pattern", BOUNCES)
+def test_a_bouncing_contact_is_one_press(rig: Rig, journal: Journal, pattern: str) -> None:
+    rig.bounce("flat-1", BOUNCES[pattern])
+    journal.wait_for("nobody-reached")
+    assert len(rig.lamp_changes(4, 10)) == 4, "the lamp says that nobody was reached"
+    rig.bounce("flat-2", BOUNCES["clean"])
+    journal.wait_for("nobody-reached", count=2)
+    assert [line["button"] for line in journal.lines("nobody-reached")] == ["flat-1", "flat-2"]
+
+
+def test_a_stuck_button_is_reported_once_and_the_other_still_rings(rig: Rig, journal: Journal) -> None:
+    rig.press("flat-1")
+    journal.wait_for("nobody-reached")
+    assert journal.wait_for("button-stuck", 60)["button"] == "flat-1"
+    rig.press("flat-2")
+    rig.release("flat-2")
+    assert journal.wait_for("nobody-reached", count=2)["button"] == "flat-2"
+    rig.release("flat-1")
+    rig.press("flat-1")
+    rig.release("flat-1")
+    assert journal.wait_for("nobody-reached", count=3)["button"] == "flat-1"
+    assert len(journal.lines("button-stuck")) == 1
+
+
+def test_two_buttons_at_once_are_two_presses(rig: Rig, journal: Journal) -> None:
+    rig.press("flat-1")
+    rig.press("flat-2")
+    journal.wait_for("nobody-reached", count=2)
+    assert {line["button"] for line in journal.lines("nobody-reached")} == {"flat-1", "flat-2"}
+    rig.release("flat-1")
+    rig.release("flat-2")

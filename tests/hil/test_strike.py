@@ -1,0 +1,69 @@
+"""The strike's line: as long as asked, and low again whatever becomes of the daemon."""
+
+import pytest
+
+from tests.hil import figures
+from tests.hil.house import House
+from tests.hil.journal import Journal
+from tests.hil.rig import UNIT, Rig
+
+
+def _talking(rig: Rig, home: House, journal: Journal) -> None:
+    home.start_server()
+    journal.wait_for("signaling-up")
+    alice = home.invite("alice")
+    journal.wait_for("link-up")
+    rig.press("flat-1")
+    rig.release("flat-1")
+    alice.wait_for_phase("ringing", 60)
+    alice.click("answer")
+    alice.wait_for_phase("talking", 60)
+
+
+def test_thirty_pulses_have_the_width_that_was_configured(rig: Rig, home: House, journal: Journal) -> None:
+    _talking(rig, home, journal)
+    (alice,) = home.people
+    for number in range(figures.PULSES):
+        pulse = rig.pulse(60)
+        alice.open_door()
+        figures.note("strike_pulse_error_ms", (pulse().width_s - rig.open_s) * 1000)
+        journal.wait_for("door-opened", count=number + 1)
+    assert not rig.is_high("strike")
+
+
+@pytest.mark.parametrize("number", ["KILL", "STOP"])
+def test_a_daemon_that_ends_or_freezes_in_a_pulse_leaves_no_open_door(
+    rig: Rig, home: House, journal: Journal, number: str
+) -> None:
+    _talking(rig, home, journal)
+    (alice,) = home.people
+    ended = rig.during_pulse("systemctl", "kill", "--kill-whom=main", "-s", number, UNIT)
+    pulse = rig.pulse(120)
+    journal.mark()
+    alice.open_door()
+    assert ended() == 0
+    figures.note(f"pulse_width_after_{number.lower()}_s", pulse().width_s)
+    journal.wait_for("armed", 120)
+    assert not rig.is_high("strike")
+
+
+@pytest.mark.needs("panic")
+def test_a_dead_kernel_leaves_no_open_door(rig: Rig, home: House, journal: Journal) -> None:
+    _talking(rig, home, journal)
+    (alice,) = home.people
+    rig.during_pulse("sh", "-c", "echo c > /proc/sysrq-trigger")
+    pulse = rig.pulse(60)
+    alice.open_door()
+    figures.note("pulse_width_after_panic_s", pulse().width_s)
+
+
+@pytest.mark.needs("power-during-pulse")
+def test_a_power_cut_in_a_pulse_leaves_no_open_door(rig: Rig, home: House, journal: Journal) -> None:
+    _talking(rig, home, journal)
+    (alice,) = home.people
+    pulse = rig.pulse(60)
+    alice.open_door()
+    journal.wait_for("door-opened")
+    rig.cut_power()
+    figures.note("pulse_width_after_power_cut_s", pulse().width_s)
+    rig.restore_power()

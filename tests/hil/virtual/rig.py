@@ -1,0 +1,119 @@
+"""The virtual Pi as a `tests.hil.rig.Rig`: lines of gpio-sim, sound through snd-aloop, power and network by QEMU."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from provisioning.site import Site
+from tests.harness.ears import RATE_HZ, Samples
+from tests.hil.hands import Hands, Pulse
+from tests.hil.rig import UNIT, Feature
+from tests.hil.virtual.machine import Machine
+from tests.hil.virtual.wire import Wire
+
+READY = "ready"
+OPEN_S = 0.5
+SPEAKER = MICROPHONE = "hw:Loopback,1,0"
+"""The other end of the loop, in both directions: the firmware plays on and records from hw:Loopback,0,0."""
+
+
+class VirtualRig:
+    """`machine` has a snapshot `READY`; `pins` maps a panel's names to lines."""
+
+    name = "virtual"
+    open_s = OPEN_S
+    lacks: Mapping[Feature, str] = {
+        "panic": "the hardware timer that bounds a pulse then is on a bench only",
+        "power-during-pulse": "the strike's own circuit is on a bench only",
+        "aloud": "snd-aloop has no air between loudspeaker and microphone",
+    }
+
+    def __init__(self, machine: Machine, wire: Wire, pins: Mapping[str, int], site: Site) -> None:
+        self._machine = machine
+        self._wire = wire
+        self._pins = pins
+        self.site = site
+        self._since = ""
+
+    @property
+    def pi(self) -> Hands:
+        return self._machine.hands
+
+    def at_home(self, *command: str) -> list[str]:
+        return [*self._wire.prefix, *command]
+
+    def fresh(self) -> None:
+        self._machine.load(READY)
+        self._machine.cable(plugged=True)
+        self._machine.wait_until_up(60)
+        self.set_clock(time.time())
+        self._since = self.pi.sh("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ").strip()
+
+    def press(self, button: str) -> None:
+        self.pi.pull(self._pins[button], up=False)
+
+    def release(self, button: str) -> None:
+        self.pi.pull(self._pins[button], up=True)
+
+    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> None:
+        self.pi.play(self._pins[button], [(at, not closed) for at, closed in edges])
+
+    def is_high(self, line: str) -> bool:
+        return bool(self.pi.levels(self._pins[line])[self._pins[line]])
+
+    def pulse(self, within: float) -> Callable[[], Pulse]:
+        return self.pi.pulse(self._pins["strike"], within)
+
+    def lamp_changes(self, count: int, within: float) -> list[float]:
+        _, *changes = self.pi.watch(self._pins["lamp"], within=within, count=count)()
+        return [change.at_s for change in changes]
+
+    def during_pulse(self, *command: str) -> Callable[[], int]:
+        return self.pi.cut(self._pins["strike"], when=1, argv=command, within=60)
+
+    @contextlib.contextmanager
+    def speaking(self, wav: Path) -> Iterator[None]:
+        self.pi.write("/run/street.wav", wav.read_bytes())
+        self.pi.run("systemd-run", "-q", "-u", "street", "aplay", "-q", "-D", MICROPHONE, "/run/street.wav")
+        try:
+            yield
+        finally:
+            self.pi.run("systemctl", "stop", "street", may_fail=True)  # it may have ended by itself
+
+    def listen(self, seconds: float) -> Samples:
+        command = f"arecord -q -D {SPEAKER} -t raw -f S16_LE -r {RATE_HZ} -c 1 -d {seconds:.0f}"
+        raw = self.pi.run(*command.split(), timeout=seconds + 30).out
+        return np.frombuffer(raw, "<i2").astype(np.float64) / 32768
+
+    def show(self, jpeg: Path) -> None:
+        self.pi.sh("rm -f /opt/virtual-pi/frames/*")
+        self.pi.write("/opt/virtual-pi/frames/0.jpg", jpeg.read_bytes())
+        self.pi.run("systemctl", "restart", UNIT, timeout=90)  # libcamera reads them when the camera is opened
+
+    def cut_power(self) -> None:
+        self._machine.freeze()
+
+    def restore_power(self) -> float:
+        self._machine.reset()
+        return self._machine.wait_until_up()
+
+    def network(self, *, plugged: bool) -> None:
+        self._machine.cable(plugged=plugged)
+
+    def set_clock(self, utc: float) -> None:
+        self.pi.run("date", "-u", "-s", f"@{utc:.3f}")
+
+    def journal(self) -> list[dict[str, Any]]:
+        said = self.pi.sh(f"journalctl -q -u {UNIT} -o cat --after-cursor='{self._since}'")
+        lines = []
+        for line in said.splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    lines.append(entry)
+        return lines
