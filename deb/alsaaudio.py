@@ -25,8 +25,8 @@ def compiled_alsaaudio(target: Target, cache: Path) -> Path:
     work = made.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
     system = work / "system"
-    for package in (f"libpython{target.suite.python[0]}.{target.suite.python[1]}-dev", "libasound2-dev", "libasound2"):
-        _unpack(f"{package}:{target.arch}", system)
+    number = ".".join(map(str, target.suite.python))
+    _unpack(target, [f"libpython{number}-dev", "libasound2-dev", "libasound2"], system)
     source = _source(target, work)
     version = source.name.removeprefix("pyalsaaudio-")
     include = system / "usr" / "include"
@@ -47,14 +47,39 @@ def _source(target: Target, work: Path) -> Path:
     return work / archive.name.removesuffix(".tar.gz")
 
 
-def _unpack(package: str, to: Path) -> None:
-    """A Debian package of this machine's own release, for the target's architecture."""
-    folder = to.parent / "debs"
-    folder.mkdir(parents=True, exist_ok=True)
-    _run(["apt-get", "-q", "download", package], folder)
-    for deb in folder.glob("*.deb"):
+def _unpack(target: Target, packages: list[str], to: Path) -> None:
+    """Debian packages of the suite for the target's architecture, asked of this machine's mirror and not installed."""
+    apt = to.parent / "apt"
+    (apt / "lists" / "partial").mkdir(parents=True)
+    (apt / "cache" / "archives" / "partial").mkdir(parents=True)
+    key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (apt / "sources.list").write_text(f"deb [signed-by={key}] {debian_mirror()} {target.suite.name} main\n")
+    (apt / "status").touch()
+    settings = {
+        "APT::Architecture": target.arch,
+        "APT::Architectures": target.arch,
+        "Dir::Etc::sourcelist": str(apt / "sources.list"),
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State::lists": str(apt / "lists"),
+        "Dir::State::status": str(apt / "status"),
+        "Dir::Cache": str(apt / "cache"),
+        "APT::Sandbox::User": "root",
+    }
+    get = ["apt-get", "-q", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))]
+    _run([*get, "update"])
+    _run([*get, "download", *packages], apt)
+    for deb in apt.glob("*.deb"):
         _run(["dpkg-deb", "-x", str(deb), str(to)])
-        deb.unlink()
+
+
+def debian_mirror() -> str:
+    """Where this machine gets its own Debian from; SystemExit if its sources name none."""
+    ask = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
+    for line in subprocess.run(ask, check=True, capture_output=True, text=True).stdout.splitlines():
+        origin, _, uri = line.partition(" ")
+        if origin == "Debian" and "security" not in uri:
+            return uri
+    raise SystemExit("this machine's apt sources name no Debian mirror; `apt-get update`, perhaps")
 
 
 def _run(command: list[str], cwd: Path | None = None) -> None:

@@ -37,7 +37,7 @@ DOCUMENTS = {
 }
 
 
-def build(target: Target, version: str, when: int, out: Path, compression: str = "xz") -> list[Path]:
+def build(target: Target, version: str, when: int, out: Path, compression: str = "zstd") -> list[Path]:
     """Build every package into `out`; the files. `when`: seconds UTC, the time of everything in them."""
     cache = BUILD / "wheels"
     ours = our_wheel(cache)

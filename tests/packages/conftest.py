@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deb.alsaaudio import debian_mirror
 from deb.build import BUILD, build
 from deb.targets import SUITES, Target
 
@@ -102,7 +103,14 @@ def _bare(suite: str) -> Path:
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--architectures=amd64", f"--aptopt={settings}"]
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("man", "locale", "info")]
     done = subprocess.run(
-        [*command, *excluded, f"--include={','.join(INCLUDED)}", suite, str(part), f"deb {_mirror()} {suite} main"],
+        [
+            *command,
+            *excluded,
+            f"--include={','.join(INCLUDED)}",
+            suite,
+            str(part),
+            f"deb {debian_mirror()} {suite} main",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -111,13 +119,3 @@ def _bare(suite: str) -> Path:
         pytest.fail(f"no {suite} could be made: {done.stderr[-2000:]}")
     part.rename(cache)
     return cache
-
-
-def _mirror() -> str:
-    """Where this machine gets its own Debian from."""
-    ask = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
-    for line in subprocess.run(ask, check=True, capture_output=True, text=True).stdout.splitlines():
-        origin, _, uri = line.partition(" ")
-        if origin == "Debian" and "security" not in uri:
-            return uri
-    pytest.skip("this machine's apt sources name no Debian mirror")
