@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from device.media.glyphs import ADVANCE, ROWS, glyph
 from device.media.raw import Plane, writable_planes
-from device.media.timecode import BLOCKS, block_size, time_code
+from device.media.timecode import block_edges, block_rows, time_code
 
 _INK = 225
 _BALL = (190, 90, 170)
@@ -38,7 +38,7 @@ class TestPicture:
         self._paint_background(caption)
         self._background = tuple(plane.copy() for plane in self._planes)
         self._ball = _disc(max(16, height // 8) & ~3)
-        self._code_top = height - 2 * block_size(width)
+        self._code_edges, self._code_rows = block_edges(width), slice(*block_rows(height))
 
     def draw(self, at: float) -> VideoFrame:
         """The frame for the wall-clock time `at`, in seconds since 1970."""
@@ -57,7 +57,7 @@ class TestPicture:
         luma[:] = np.linspace(60, 110, self._height).astype(np.uint8)[:, None]
         blue[:] = np.linspace(140, 128, self._height // 2).astype(np.uint8)[:, None]
         red[:] = 122
-        luma[self._height - 3 * block_size(self._width) :] = 40
+        luma[self._height * 27 // 30 :] = 40
         margin = 8 * self._scale
         scale = self._scale
         room = (self._width - 2 * margin) // (ADVANCE * scale)
@@ -102,10 +102,9 @@ class TestPicture:
         self._ball_x = x
 
     def _write_code(self, at: float) -> None:
-        size = block_size(self._width)
-        left = (self._width - BLOCKS * size) // 2
-        row = np.repeat(time_code(int(at * 1000)), size)
-        self._planes[0][self._code_top : self._code_top + size, left : left + BLOCKS * size] = row
+        edges = self._code_edges
+        row = np.repeat(time_code(int(at * 1000)), np.diff(edges))
+        self._planes[0][self._code_rows, edges[0] : edges[-1]] = row
 
 
 def _disc(size: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

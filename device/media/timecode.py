@@ -1,10 +1,9 @@
 """The time code: wall-clock milliseconds as a row of black and white blocks, readable after any codec.
 
-Layout, from the picture's width and height in pixels alone:
+Layout, in parts of the picture's width and height, so that it survives being scaled:
 
-* a block is a square of `size = width // 50`, rounded down to an even number, pixels;
-* BLOCKS (48) blocks stand side by side, centred: the first begins at `(width - 48 * size) // 2`;
-* their top edge is at `height - 2 * size`, so that one block's height stays free below them;
+* BLOCKS (48) blocks stand side by side, each 3/160 of the width: the first begins at 1/20 of the width;
+* they are 1/30 of the height, and as much stays free below them;
 * white is 1, black is 0: blocks 0 and 1 are the marker 1 0; then 42 bits of milliseconds since 1970 (UTC), the
   most significant first; then 4 bits of checksum: those 42 bits, in groups of four from the least significant,
   combined by exclusive or and inverted.
@@ -23,9 +22,14 @@ WHITE, BLACK = 235, 16
 _THRESHOLD = (WHITE + BLACK) // 2
 
 
-def block_size(width: int) -> int:
-    """Pixels on each side of a block, in a picture this wide."""
-    return width // 50 & ~1
+def block_edges(width: int) -> NDArray[np.int_]:
+    """Where the blocks begin and end, in a picture this wide: BLOCKS + 1 columns."""
+    return np.rint((np.arange(BLOCKS + 1) * 3 / 160 + 1 / 20) * width).astype(np.int_)
+
+
+def block_rows(height: int) -> tuple[int, int]:
+    """The row at which the blocks begin, and the one behind their last, in a picture this high."""
+    return round(height * 28 / 30), round(height * 29 / 30)
 
 
 def time_code(millis: int) -> NDArray[np.uint8]:
@@ -37,12 +41,11 @@ def time_code(millis: int) -> NDArray[np.uint8]:
 def decode_time_code(luma: NDArray[np.uint8]) -> float | None:
     """Seconds since 1970 from a picture's luma (height × width), or None where no valid code stands."""
     height, width = luma.shape
-    size = block_size(width)
-    left = (width - BLOCKS * size) // 2
-    middle = height - 2 * size + size // 2
+    edges, (top, bottom) = block_edges(width), block_rows(height)
+    middle = (top + bottom) // 2
     bits = 0
     for block in range(BLOCKS):
-        centre = left + block * size + size // 2
+        centre = int(edges[block] + edges[block + 1]) // 2
         patch = luma[middle - 2 : middle + 2, centre - 2 : centre + 2]
         bits = bits << 1 | int(patch.mean() > _THRESHOLD)
     millis = bits >> 4 & ((1 << TIME_BITS) - 1)

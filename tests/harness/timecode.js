@@ -4,13 +4,11 @@
 function readTimeCode(pen, width, height) {
   const blocks = 48;
   const timeBits = 42;
-  const size = Math.floor(width / 50) & ~1;
-  const left = Math.floor((width - blocks * size) / 2);
-  const middle = height - 2 * size + size / 2;
-  const pixels = pen.getImageData(left, middle, blocks * size, 1).data;
+  const pixels = pen.getImageData(0, Math.floor((height * 57) / 60), width, 1).data;
   const bits = [];
   for (let block = 0; block < blocks; block += 1) {
-    bits.push(pixels[(block * size + size / 2) * 4 + 1] > 127 ? 1 : 0);
+    const centre = Math.floor((((block + 0.5) * 3) / 160 + 1 / 20) * width);
+    bits.push(pixels[centre * 4 + 1] > 127 ? 1 : 0);
   }
   let check = 15;
   let millis = 0;

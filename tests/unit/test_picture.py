@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from device.media.glyphs import ADVANCE, ROWS, glyph
 from device.media.picture import TestPicture
-from device.media.timecode import BLACK, BLOCKS, WHITE, block_size, decode_time_code, time_code
+from device.media.timecode import BLACK, BLOCKS, WHITE, block_edges, block_rows, decode_time_code, time_code
 
 AT = 1_795_000_000.123
 
@@ -19,6 +19,16 @@ def test_the_drawn_time_can_be_read(width: int, height: int) -> None:
         at = AT + step * 0.773
         picture.draw(at)
         assert decode_time_code(picture.luma) == int(at * 1000) / 1000
+
+
+@pytest.mark.parametrize("large", [(1280, 720), (1920, 1080), (848, 480)])
+@pytest.mark.parametrize("small", [(640, 360), (640, 480), (416, 232)])
+def test_it_can_be_read_in_a_smaller_picture(large: tuple[int, int], small: tuple[int, int]) -> None:
+    picture = TestPicture(*large, "home · front-door")
+    for step in range(10):
+        at = AT + step * 0.773
+        luma = np.frombuffer(picture.draw(at).reformat(*small).to_ndarray().tobytes(), np.uint8)
+        assert decode_time_code(luma[: small[0] * small[1]].reshape(small[1], small[0])) == int(at * 1000) / 1000
 
 
 @given(st.integers(0, 2**42 - 1))
@@ -74,9 +84,8 @@ def test_characters_differ_and_the_unknown_is_a_box() -> None:
 
 
 def _code_alone(code: np.typing.NDArray[np.uint8]) -> np.typing.NDArray[np.uint8]:
-    """A black picture, 640 × 96, with nothing but this code."""
-    luma = np.full((96, 640), BLACK, np.uint8)
-    size = block_size(640)
-    left = (640 - BLOCKS * size) // 2
-    luma[96 - 2 * size : 96 - size, left : left + BLOCKS * size] = np.repeat(code, size)
+    """A black picture, 640 × 360, with nothing but this code."""
+    luma = np.full((360, 640), BLACK, np.uint8)
+    edges = block_edges(640)
+    luma[slice(*block_rows(360)), edges[0] : edges[-1]] = np.repeat(code, np.diff(edges))
     return luma
