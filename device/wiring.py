@@ -129,8 +129,7 @@ def build_peers(config: Config, identity: DeviceIdentity, video: VideoSource, so
         identity.certificate,
         video,
         sound,
+        stream_formats(config.video),
         post,
         host_addresses=config.media.host_addresses,
-        bitrate_bps=config.video.bitrate_bps,
-        level="42e028" if config.video.height > 720 else "42e01f",
     )

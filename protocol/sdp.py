@@ -45,22 +45,36 @@ _DIRECTIONS = {
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _FINGERPRINT = re.compile(r"sha-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})", re.IGNORECASE)
 _MID = re.compile(r"[A-Za-z0-9]{1,16}")
+_PAYLOAD = re.compile(r"[1-9][0-9]{1,2}")
 _ICE = re.compile(r"[A-Za-z0-9+/]{4,256}")
 
 Role = Literal["offer", "answer"]
+VideoCodec = Literal["H264", "VP8"]
+
+_CODECS = {"video": ["H264/90000", "VP8/90000"], "audio": ["opus/48000/2"]}
+"""What is spoken, in the order of preference (RFC 7742, RFC 7874): an offer names all, an answer at least one."""
+
+_RTX = "rtx/90000"
+_BASELINE = re.compile(r"42[4-7c-f]0[0-9a-f]{2}", re.IGNORECASE)
+"""H.264 constrained baseline of any level (RFC 6184, table 5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """A description that passed: its text unchanged, and the one certificate fingerprint in it, upper-case."""
+    """A description that passed: its text unchanged, the one certificate fingerprint in it, upper-case, and `video`.
+
+    `video` is the codec that is sent: H.264 wherever both ends have it.
+    """
 
     sdp: str
     fingerprint: str
+    video: VideoCodec = "H264"
 
 
 @dataclass(slots=True)
 class _Section:
     kind: str
+    payloads: list[str] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
 
     def values(self, name: str) -> list[str]:
@@ -97,7 +111,8 @@ def _vet(sdp: str, role: Role) -> Vetted:
     if session.values("group") != ["BUNDLE " + " ".join(mids)]:
         _refuse("not exactly one BUNDLE group of all sections in their order")
     _check_setup(session, sections, "actpass" if role == "offer" else "active")
-    return Vetted(sdp, _one_fingerprint(session, sections))
+    codecs = [_check_codecs(section, role) for section in sections[:2]]
+    return Vetted(sdp, _one_fingerprint(session, sections), "H264" if _CODECS["video"][0] in codecs[0] else "VP8")
 
 
 def _lines(sdp: str) -> list[str]:
@@ -124,7 +139,7 @@ def _split(lines: Sequence[str]) -> tuple[_Section, list[_Section]]:
         if equals != "=" or kind not in "vostcbma":
             _refuse("a line of an unknown kind")
         if kind == "m":
-            current = _Section(_media_kind(value))
+            current = _Section(_media_kind(value), value.split(" ")[3:])
             sections.append(current)
             if len(sections) > len(_PROTOCOLS):
                 _refuse("more than three media sections")
@@ -172,6 +187,43 @@ def _check_section(section: _Section, role: Role) -> None:
     directions = {name for name in ("sendrecv", "sendonly", "recvonly", "inactive") if section.values(name)}
     if len(directions) != 1 or not directions <= _DIRECTIONS[role, section.kind]:
         _refuse(f"{section.kind}: its direction is not one an {role} may have")
+
+
+def _check_codecs(section: _Section, role: Role) -> list[str]:
+    """What the section speaks, in its order; each has one payload type, and retransmission at most one more."""
+    names = dict(_numbered(section, "rtpmap"))
+    parameters = dict(_numbered(section, "fmtp"))
+    if sorted(names) != sorted(section.payloads) or not set(parameters) <= set(names):
+        _refuse(f"{section.kind}: its payload types are not those it describes, once each")
+    spoken = {payload: names[payload] for payload in section.payloads if names[payload] != _RTX}
+    repeated = [parameters.get(payload) for payload in section.payloads if names[payload] == _RTX]
+    known = _CODECS[section.kind]
+    found = list(spoken.values())
+    if len(set(found)) != len(found) or not found or not set(found) <= set(known):
+        _refuse(f"{section.kind}: codecs other than {', '.join(known)}")
+    if role == "offer" and found != known:
+        _refuse(f"{section.kind}: not all of {', '.join(known)}, in this order")
+    if len(set(repeated)) != len(repeated) or not set(repeated) <= {f"apt={payload}" for payload in spoken}:
+        _refuse(f"{section.kind}: retransmission of something else")
+    for payload, name in spoken.items():
+        if name == "H264/90000" and not _is_baseline(parameters.get(payload, "")):
+            _refuse(f"{section.kind}: H.264 other than constrained baseline, packetization mode 1")
+    return found
+
+
+def _numbered(section: _Section, name: str) -> list[tuple[str, str]]:
+    """Payload type and the rest of each line of this name."""
+    found = [value.partition(" ")[::2] for value in section.values(name)]
+    payloads = [payload for payload, _ in found]
+    if len(set(payloads)) != len(payloads) or not all(map(_PAYLOAD.fullmatch, payloads)):
+        _refuse(f"{section.kind}: a payload type that is none, or twice in a={name}")
+    return found
+
+
+def _is_baseline(parameters: str) -> bool:
+    given = dict(part.strip().partition("=")[::2] for part in parameters.split(";"))
+    level = given.get("profile-level-id", "")
+    return given.get("packetization-mode") == "1" and _BASELINE.fullmatch(level) is not None
 
 
 def _check_setup(session: _Section, sections: Sequence[_Section], expected: str) -> None:

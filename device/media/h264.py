@@ -15,6 +15,11 @@ FLOOR_BPS = 150_000
 """Below this a 720p picture is not worth its bits, and some encoders hang below 100 kbit/s."""
 
 
+def level(width: int, height: int) -> str:
+    """The level, at up to 30 frames a second: 3.1 holds 720p30, 4.0 holds 1080p30 (table A-1 of H.264)."""
+    return "3.1" if -(-width // 16) * -(-height // 16) <= 3600 else "4.0"
+
+
 class H264Encoder:
     """x264 through PyAV: no look-ahead, one frame in, one access unit out.
 
@@ -43,8 +48,6 @@ class H264Encoder:
 
 
 def _open(width: int, height: int, fps: int, bitrate_bps: int) -> Any:
-    # Level 3.1 holds 720p30, 4.0 holds 1080p30 (table A-1 of H.264).
-    level = "3.1" if width * height <= 1280 * 720 else "4.0"
     context: Any = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, CLOCK_HZ), Fraction(fps, 1)
@@ -55,7 +58,7 @@ def _open(width: int, height: int, fps: int, bitrate_bps: int) -> Any:
         "preset": "ultrafast",
         "tune": "zerolatency",
         "profile": "baseline",
-        "level": level,
+        "level": level(width, height),
         "forced-idr": "1",
         "maxrate": str(bitrate_bps),
         "bufsize": str(bitrate_bps // 2),

@@ -43,8 +43,15 @@ const FINGERPRINT = /^sha-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})$/i;
 const PRINTABLE = /^[\x20-\x7e]+$/;
 const ICE = /^[A-Za-z0-9+/]{4,256}$/;
 const MID = /^[A-Za-z0-9]{1,16}$/;
+const PAYLOAD = /^[1-9][0-9]{1,2}$/;
+// What is spoken, in the order of preference: an offer names all, an answer at least one.
+/** @type {Record<string, string[]>} */
+const CODECS = { video: ["H264/90000", "VP8/90000"], audio: ["opus/48000/2"] };
+const RTX = "rtx/90000";
+// H.264 constrained baseline of any level (RFC 6184, table 5).
+const BASELINE = /^42[4-7c-f]0[0-9a-f]{2}$/i;
 
-/** @typedef {{kind: string, lines: Map<string, string[]>}} Section */
+/** @typedef {{kind: string, payloads: string[], lines: Map<string, string[]>}} Section */
 
 /**
  * The one certificate fingerprint of a description that passes, upper-case. PeerError otherwise: reason
@@ -66,6 +73,7 @@ export function vet(sdp, role) {
   const groups = values(session, "group");
   if (groups.length !== 1 || groups[0] !== `BUNDLE ${mids.join(" ")}`) refuse("not one BUNDLE group of all sections");
   checkSetup(session, sections, role === "offer" ? "actpass" : "active");
+  for (const section of sections.slice(0, 2)) checkCodecs(section, role);
   return oneFingerprint(session, sections);
 }
 
@@ -124,12 +132,12 @@ function linesOf(sdp) {
 /** @param {string[]} lines @returns {Section[]} the session's own lines first */
 function split(lines) {
   /** @type {Section[]} */
-  const sections = [{ kind: "session", lines: new Map() }];
+  const sections = [{ kind: "session", payloads: [], lines: new Map() }];
   for (const line of lines) {
     if (!/^[vostcbma]=/.test(line)) refuse("a line of an unknown kind");
     const value = line.slice(2);
     if (line[0] === "m") {
-      sections.push({ kind: mediaKind(value), lines: new Map() });
+      sections.push({ kind: mediaKind(value), payloads: value.split(" ").slice(3), lines: new Map() });
       if (sections.length > 1 + KINDS.length) refuse("more than three media sections");
     } else if (line[0] === "a") {
       const colon = value.indexOf(":");
@@ -178,6 +186,55 @@ function checkSection(section, role) {
   if (directions.length !== 1 || !DIRECTIONS[`${role} ${section.kind}`].includes(directions[0])) {
     refuse(`${section.kind}: its direction is not one an ${role} may have`);
   }
+}
+
+/** @param {Section} section @param {string} role */
+function checkCodecs(section, role) {
+  const { kind, payloads } = section;
+  const names = numbered(section, "rtpmap");
+  const parameters = numbered(section, "fmtp");
+  const described = [...names.keys()].sort().join() === [...payloads].sort().join();
+  if (!described || [...parameters.keys()].some((payload) => !names.has(payload))) {
+    refuse(`${kind}: its payload types are not those it describes, once each`);
+  }
+  const spoken = payloads.filter((payload) => names.get(payload) !== RTX);
+  const found = spoken.map((payload) => names.get(payload) ?? "");
+  const known = CODECS[kind];
+  if (!found.length || new Set(found).size !== found.length || found.some((name) => !known.includes(name))) {
+    refuse(`${kind}: codecs other than ${known}`);
+  }
+  if (role === "offer" && found.join() !== known.join()) refuse(`${kind}: not all of ${known}, in this order`);
+  const repeated = payloads.filter((payload) => names.get(payload) === RTX).map((payload) => parameters.get(payload));
+  const repeatable = spoken.map((payload) => `apt=${payload}`);
+  if (new Set(repeated).size !== repeated.length || repeated.some((apt) => !repeatable.includes(apt ?? ""))) {
+    refuse(`${kind}: retransmission of something else`);
+  }
+  const h264 = spoken.filter((payload) => names.get(payload) === CODECS.video[0]);
+  if (h264.some((payload) => !isBaseline(parameters.get(payload) ?? ""))) {
+    refuse(`${kind}: H.264 other than constrained baseline, packetization mode 1`);
+  }
+}
+
+/** @param {Section} section @param {string} name @returns {Map<string, string>} the rest of each line by payload type */
+function numbered(section, name) {
+  const found = values(section, name).map((value) => /** @type {[string, string]} */ (halves(value, " ")));
+  const payloads = found.map(([payload]) => payload);
+  if (new Set(payloads).size !== payloads.length || !payloads.every((payload) => PAYLOAD.test(payload))) {
+    refuse(`${section.kind}: a payload type that is none, or twice in a=${name}`);
+  }
+  return new Map(found);
+}
+
+/** @param {string} parameters */
+function isBaseline(parameters) {
+  const given = new Map(parameters.split(";").map((part) => /** @type {[string, string]} */ (halves(part.trim(), "="))));
+  return given.get("packetization-mode") === "1" && BASELINE.test(given.get("profile-level-id") ?? "");
+}
+
+/** @param {string} text @param {string} at @returns {string[]} what stands before and after the first of these */
+function halves(text, at) {
+  const place = text.indexOf(at);
+  return place < 0 ? [text, ""] : [text.slice(0, place), text.slice(place + 1)];
 }
 
 /** @param {Section} session @param {Section[]} sections @param {string} expected */

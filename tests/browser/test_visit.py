@@ -4,12 +4,8 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
-
-from device.media.timecode import decode_time_code
 from tests.harness.ears import read_raw, standing_out, write_tone
 from tests.harness.fixtures import VOICE_HZ, MakePerson, MakeWorld
-from tests.harness.person import Person
 from tests.harness.processes import wait_until
 from tests.harness.pulse import PulseDoor
 from tests.harness.world import OPEN_S
@@ -30,7 +26,7 @@ def test_ring_see_talk_open(make_world: MakeWorld, make_person: MakePerson, puls
     alice.wait_for_phase("ringing")
     alice.wait_for_picture()
     assert alice.stats()["frameWidth"] == 1280
-    drawn_at = _time_code(alice)
+    drawn_at = alice.time_code()
     assert drawn_at is not None
     assert pressed_at - 0.1 < drawn_at < time.time() + 0.1
     assert alice.stats()["audioPackets"] == 0, "nothing is heard before the answer"
@@ -150,12 +146,3 @@ def test_a_reload_keeps_the_key_and_connects_again(make_world: MakeWorld, make_p
     home.control.press("flat-1")
     alice.wait_for_phase("ringing")
     alice.wait_for_picture(3)
-
-
-def _time_code(person: Person) -> float | None:
-    """When the picture on the screen was drawn, read from the screen."""
-    shown = person.luma()
-    rows = np.array(shown["rows"], dtype=np.uint8)
-    luma = np.zeros((shown["height"], rows.shape[1]), dtype=np.uint8)
-    luma[-len(rows) :] = rows
-    return decode_time_code(luma)

@@ -40,7 +40,10 @@ NAMES = {
     RTCSctpTransport: {
         "_advertised_rwnd", "_data_channel_queue", "_outbound_queue", "_receive_data_chunk", "_sent_queue",
     },
-    RTCRtpSender: {"_RTCRtpSender__rtp_header_extensions_map", "_handle_rtcp_packet", "_send_rtcp"},
+    RTCRtpSender: {
+        "_RTCRtpSender__lsr", "_RTCRtpSender__lsr_time", "_RTCRtpSender__rtp_header_extensions_map",
+        "_handle_rtcp_packet", "_send_rtcp", "_ssrc",
+    },
     RTCRtpReceiver: {"_RTCRtpReceiver__jitter_buffer"},
 }  # fmt: skip
 """Also what is not underlined but undocumented."""

@@ -1,7 +1,7 @@
 """A camera, a microphone and a loudspeaker that do what the test says."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -9,7 +9,14 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from device.ports import EncodedFrame, OpusPacket, Still, Stream, ToneName
+from device.ports import EncodedFrame, OpusPacket, Still, Stream, StreamFormat, ToneName
+
+FORMATS: Mapping[Stream, StreamFormat] = {
+    "main": StreamFormat(320, 240, 30, 2_000_000),
+    "small": StreamFormat(160, 120, 30, 400_000),
+    "vp8": StreamFormat(160, 120, 30, 400_000),
+}
+"""What `FakeVideoSource` says of itself."""
 
 
 class FakeVideoSource:

@@ -79,8 +79,8 @@ def make_person(make_browser: Callable[..., BrowserContext]) -> Iterator[MakePer
     """A person with a browser of their own, invited and connected; at the end no page may have had an error."""
     people: list[Person] = []
 
-    def make(home: World, name: str, **options: bool) -> Person:
-        person = Person(make_browser(home, **options), home, name)
+    def make(home: World, name: str, *, script: str = "", **options: bool) -> Person:
+        person = Person(make_browser(home, **options), home, name, script)
         person.accept_invitation()
         people.append(person)
         return person

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import BrowserContext, Locator, Page
 
+from device.media.timecode import decode_time_code
 from tests.harness.processes import SCALE, wait_until
 from tests.harness.world import DEVICE, World
 
@@ -18,12 +20,15 @@ window.RTCPeerConnection = class extends Original {
 """
 
 _STATS = """async () => {
-  const out = {framesDecoded: 0, audioIn: 0, audioPackets: 0, frameWidth: 0, audioSent: 0};
+  const out = {framesDecoded: 0, audioIn: 0, audioPackets: 0, frameWidth: 0, audioSent: 0, codec: "", port: 0};
   for (const connection of window.__connections) {
     if (connection.connectionState === 'closed') continue;
-    for (const row of (await connection.getStats()).values()) {
+    const rows = await connection.getStats();
+    for (const row of rows.values()) {
+      if (row.type === 'transport') out.port = rows.get(rows.get(row.selectedCandidatePairId)?.localCandidateId)?.port;
       if (row.type === 'inbound-rtp' && row.kind === 'video') {
-        out.framesDecoded += row.framesDecoded ?? 0; out.frameWidth = row.frameWidth ?? out.frameWidth;
+        out.framesDecoded += row.framesDecoded ?? 0; out.codec = rows.get(row.codecId)?.mimeType;
+        out.frameWidth = row.frameWidth ?? out.frameWidth;
       }
       if (row.type === 'inbound-rtp' && row.kind === 'audio') {
         out.audioIn += row.totalAudioEnergy ?? 0; out.audioPackets += row.packetsReceived ?? 0;
@@ -60,7 +65,8 @@ _LISTEN = """async (hz) => {
 class Person:
     """One page of one person, in a browser of the test."""
 
-    def __init__(self, context: BrowserContext, world: World, name: str) -> None:
+    def __init__(self, context: BrowserContext, world: World, name: str, script: str = "") -> None:
+        """`script` runs in the page before its own."""
         self.world = world
         self.name = name
         self.errors: list[str] = []
@@ -69,6 +75,8 @@ class Person:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._console)
         self.page.add_init_script(_SPY)
+        if script:
+            self.page.add_init_script(script)
 
     def accept_invitation(self) -> None:
         self.page.goto(self.world.site.invitation(self.name))
@@ -93,9 +101,9 @@ class Person:
     def open_door(self, door: str = "main") -> None:
         self.page.click(f"#open-{DEVICE}-{door}")
 
-    def stats(self) -> dict[str, float]:
-        """Sums over this page's connections; see `_STATS`."""
-        found: dict[str, float] = self.page.evaluate(_STATS)
+    def stats(self) -> dict[str, Any]:
+        """Sums over this page's connections; `codec` of the video, `port` that this end is reached at; see `_STATS`."""
+        found: dict[str, Any] = self.page.evaluate(_STATS)
         return found
 
     def wait_for_picture(self, more: int = 10) -> None:
@@ -115,6 +123,14 @@ class Person:
             tries -= 1
             heard = self.listen(hz)
         return heard
+
+    def time_code(self) -> float | None:
+        """When the picture on the screen was drawn, read from the screen; None where no code can be read."""
+        shown = self.luma()
+        rows = np.array(shown["rows"], dtype=np.uint8)
+        luma = np.zeros((shown["height"], rows.shape[1]), dtype=np.uint8)
+        luma[-len(rows) :] = rows
+        return decode_time_code(luma)
 
     def luma(self) -> Any:
         """The picture now shown, as grey rows: what a person sees."""

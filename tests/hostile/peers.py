@@ -16,7 +16,7 @@ from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOp
 from protocol.candidates import Candidate
 from protocol.certificates import fingerprint
 from protocol.sdp import vet_answer
-from tests.fakes.media import FakeSound, FakeVideoSource
+from tests.fakes.media import FORMATS, FakeSound, FakeVideoSource
 from tests.harness.namespaces import DOOR_ADDRESS
 from tests.integration.calls import Page as PlainPage
 from tests.integration.calls import new_identity
@@ -69,8 +69,8 @@ class FakePage(PlainPage):
         self.haul = haul
         self._opened = asyncio.Event()
 
-    async def answer(self, offer: str, voice: Any = None) -> str:
-        sdp = await super().answer(offer, voice)
+    async def answer(self, offer: str, voice: Any = None, video: str = "") -> str:
+        sdp = await super().answer(offer, voice, video)
         tap(self.dtls, self.haul, offer)
         return sdp
 
@@ -126,7 +126,7 @@ class FakeDoor:
         self._video, self._sound = FakeVideoSource(), FakeSound()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._peers = AiortcPeers(
-            key, certificate, self._video, self._sound, self._events.put_nowait, host_addresses=(DOOR_ADDRESS,)
+            key, certificate, self._video, self._sound, FORMATS, self._events.put_nowait, host_addresses=(DOOR_ADDRESS,)
         )
 
     async def offer(self) -> str:

@@ -13,6 +13,7 @@ from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCSessionDescription,
 )
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -26,7 +27,7 @@ from device.adapters.webrtc.fence import present
 from device.adapters.webrtc.link import Link
 from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOpened
 from protocol.sdp import vet_answer, vet_offer
-from tests.fakes.media import FakeSound, FakeVideoSource, tone
+from tests.fakes.media import FORMATS, FakeSound, FakeVideoSource, tone
 
 LOOPBACK = "127.0.0.1"
 SOON_S = 10.0
@@ -61,6 +62,7 @@ class GuardedDoor:
             self.certificate,
             self.video,
             self.sound,
+            FORMATS,
             self.events.put_nowait,
             host_addresses=(LOOPBACK,),
         )
@@ -201,7 +203,12 @@ class Page:
         assert self._control is not None
         return self._control
 
-    async def answer(self, offer: str, voice: MediaStreamTrack | None = None) -> str:
+    async def answer(self, offer: str, voice: MediaStreamTrack | None = None, video: str = "") -> str:
+        """`video` is the one codec that this page decodes; otherwise it takes what is offered."""
+        if video:
+            known: Any = RTCRtpReceiver.getCapabilities("video")
+            only = [codec for codec in known.codecs if codec.mimeType in (f"video/{video}", "video/rtx")]
+            self.pc.addTransceiver("video", direction="recvonly").setCodecPreferences(only)
         await self.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         for transceiver in self.pc.getTransceivers():
             if transceiver.kind == "audio":
@@ -226,9 +233,9 @@ class Page:
         await self.pc.close()
 
 
-async def connect(door: Door, page: Page, voice: MediaStreamTrack | None = None) -> bool:
+async def connect(door: Door, page: Page, voice: MediaStreamTrack | None = None, video: str = "") -> bool:
     """Offer, answer, and whether it opened."""
-    await door.accept(await page.answer(await door.offer(), voice))
+    await door.accept(await page.answer(await door.offer(), voice, video))
     return await door.opened()
 
 

@@ -11,7 +11,8 @@ import pytest
 from aioice import ice
 from aiortc import rtp
 
-from device.adapters.webrtc import fence, media
+from device.adapters.webrtc import fence
+from device.adapters.webrtc.capacity import SETTLE_S
 from device.core.events import LinkLost, LinkMessage, LinkOffered
 from protocol.candidates import Candidate
 from protocol.certificates import fingerprint
@@ -45,7 +46,8 @@ async def _receive(page: Page, door: GuardedDoor, within_s: float = SOON_S) -> A
     try:
         async with asyncio.timeout(within_s):
             while not received.done():
-                door.video.show()
+                for stream in dict.fromkeys(door.video.watched):
+                    door.video.show(stream)
                 await asyncio.wait([received], timeout=1 / 30)
         return received.result()
     finally:
@@ -64,6 +66,8 @@ async def test_offer_says_what_the_protocol_asks(door: GuardedDoor) -> None:
     assert sum("profile-level-id=42e01f" in line and "packetization-mode=1" in line for line in lines) == 1
     assert [line.split(" ")[1] for line in lines if line.startswith("a=rtpmap:")] == [
         "H264/90000",
+        "rtx/90000",
+        "VP8/90000",
         "rtx/90000",
         "opus/48000/2",
     ]
@@ -135,24 +139,113 @@ async def test_picture_loss_reaches_the_camera(door: GuardedDoor, page: Page) ->
     await until(lambda: door.video.key_frames_asked == ["main"])
 
 
-async def test_the_slowest_viewer_sets_the_bitrate(door: GuardedDoor, page: Page) -> None:
+async def _estimate(page: Page, door: GuardedDoor, bitrate: int) -> None:
+    """The page says what it believes to be its path's capacity (REMB)."""
+    ssrc = door.link._sender._ssrc
+    receiver = next(r for r in page.pc.getReceivers() if r.track and r.track.kind == "video")
+    remb = rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=rtp.pack_remb_fci(bitrate, [ssrc]))
+    await receiver._send_rtcp(remb)
+
+
+def _busy(door: GuardedDoor) -> None:
+    """As if the picture had moved a lot for the last two seconds."""
+    capacity = door.link._media._capacity
+    capacity._began -= SETTLE_S
+    capacity.sent(600_000, asyncio.get_running_loop().time())
+
+
+async def test_the_slowest_viewer_of_a_stream_sets_its_bitrate(door: GuardedDoor, page: Page) -> None:
     assert await connect(door, page)
     door.peers.show_video("link", on=True)
     await _receive(page, door)
-    door.link._media._capacity.sent(600_000, asyncio.get_running_loop().time())
-    ssrc = door.link._sender._ssrc
-    receiver = next(r for r in page.pc.getReceivers() if r.track and r.track.kind == "video")
-
-    async def estimate(bitrate: int) -> None:
-        remb = rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=rtp.pack_remb_fci(bitrate, [ssrc]))
-        await receiver._send_rtcp(remb)
-
-    await estimate(1_000_000)
+    _busy(door)
+    await _estimate(page, door, 1_000_000)
     await until(lambda: door.video.bitrates == [("main", 1_000_000)])
-    await estimate(90_000)
-    await until(lambda: door.video.bitrates[1:] == [("main", media.FLOOR_BPS)])
+    assert door.video.watched == ["main"]
     door.peers.show_video("link", on=False)
-    assert door.video.bitrates[2:] == [("main", 2_000_000)]
+    assert door.video.bitrates[1:] == [("main", 2_000_000)]
+
+
+async def test_a_slow_link_gets_the_small_stream_and_takes_nothing_from_the_others(
+    door: GuardedDoor, page: Page
+) -> None:
+    assert await connect(door, page)
+    other = Page()
+    door.name = "other"
+    assert await connect(door, other)
+    for name in ("link", "other"):
+        door.peers.show_video(name, on=True)
+    for viewer in (page, other):
+        assert (await _receive(viewer, door)).width == 320
+    ssrc, packets = door.link._sender._ssrc, hidden(door.link._sender, "packet_count")
+    _busy(door)
+    await _estimate(other, door, 250_000)
+    await until(lambda: door.video.watched == ["main", "small"])
+    assert door.video.bitrates == [("small", 250_000)], "the full size stays as it was"
+    await _width(other, door, 160)
+    assert (await _receive(page, door)).width == 320
+    assert door.link._sender._ssrc == ssrc, "no renegotiation"
+    assert hidden(door.link._sender, "packet_count") > packets
+
+    # Whoever loses packets gets a key frame of its own stream.
+    asked = len(door.video.key_frames_asked)
+    receiver = next(r for r in other.pc.getReceivers() if r.track and r.track.kind == "video")
+    await receiver._send_rtcp_pli(ssrc)
+    await until(lambda: "small" in door.video.key_frames_asked[asked:])
+
+    # And up again, when there is room.
+    door.link._media._choice._wait = 0.0
+    door.link._media._capacity.congested_at = 0.0
+    await _estimate(other, door, 1_000_000)
+    await until(lambda: door.video.watched == ["main", "main"])
+    await _width(other, door, 320)
+    await other.close()
+    await door.lost()
+
+
+async def _width(page: Page, door: GuardedDoor, width: int) -> None:
+    """Until the page decodes frames so wide; those of the stream before may still be on their way."""
+    async with asyncio.timeout(SOON_S):
+        while (await _receive(page, door)).width != width:
+            pass
+
+
+async def test_a_page_without_h264_gets_vp8_which_nobody_else_pays_for(door: GuardedDoor, page: Page) -> None:
+    assert await connect(door, page, video="VP8")
+    door.name = "other"
+    other = Page()
+    assert await connect(door, other)
+    door.peers.show_video("other", on=True)
+    assert (await _receive(other, door)).width == 320
+    assert door.video.watched == ["main"]
+    door.peers.show_video("link", on=True)
+    for _ in range(10):
+        frame = await _receive(page, door)
+        assert (frame.width, frame.height) == (160, 120)
+    receiver = next(r for r in page.pc.getReceivers() if r.track and r.track.kind == "video")
+    await receiver._send_rtcp_pli(door.peers._links["link"]._sender._ssrc)
+    await until(lambda: "vp8" in door.video.key_frames_asked)
+    door.peers.show_video("link", on=False)
+    assert door.video.watched == ["main"]
+    await other.close()
+    await door.lost()
+
+
+async def test_a_hopeless_link_loses_its_picture_and_keeps_its_word(door: GuardedDoor, page: Page) -> None:
+    assert await connect(door, page, video="VP8")
+    door.peers.show_video("link", on=True)
+    await _receive(page, door)
+    _busy(door)
+    await _estimate(page, door, 50_000)
+    await until(lambda: door.video.watched == [])
+    assert await door.alive(page)
+    media = door.link._media
+    media._choice._wait = 0.0
+    media._try_again()  # what the timer does when the wait is over
+    assert door.video.watched == ["vp8"]
+    await _receive(page, door)
+    door.peers.show_video("link", on=False)
+    assert door.video.watched == []
 
 
 async def test_sound_goes_both_ways_while_talking_and_not_after(door: GuardedDoor, page: Page) -> None:
@@ -264,8 +357,8 @@ async def test_a_second_answer_ends_the_link(door: GuardedDoor, page: Page) -> N
 
 async def test_an_answer_the_library_cannot_take_ends_only_that_link(door: GuardedDoor, page: Page) -> None:
     answer = await page.answer(await door.offer())
-    door.peers.accept("link", answer.replace("H264/90000", "VP9/90000"), vet_answer(answer).fingerprint)
-    assert (await door.lost()).startswith("error: OperationError")
+    door.peers.accept("link", answer.replace("a=ssrc:", "a=ssrc:x", 1), vet_answer(answer).fingerprint)
+    assert (await door.lost()).startswith("error: ValueError")
     door.peers.open_link("another", ())
     assert (await door.next(LinkOffered)).link == "another"
 

@@ -21,11 +21,12 @@ def describe(role: str, fingerprint: str) -> str:
     candidate = "a=candidate:1 1 udp 2130706431 10.0.0.1 50000 typ host\r\n" if role == "offer" else ""
     return (
         "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=msid-semantic:WMS *\r\n"
-        "m=video 9 UDP/TLS/RTP/SAVPF 101 102\r\nc=IN IP4 0.0.0.0\r\n"
+        "m=video 9 UDP/TLS/RTP/SAVPF 101 102 97 98\r\nc=IN IP4 0.0.0.0\r\n"
         f"a=mid:0\r\na={video}\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-mux\r\n"
         "a=rtpmap:101 H264/90000\r\na=fmtp:101 packetization-mode=1;profile-level-id=42e01f\r\n"
         "a=rtcp-fb:101 nack pli\r\n"
-        f"a=rtpmap:102 rtx/90000\r\na=fmtp:102 apt=101\r\n{candidate}{shared}"
+        "a=rtpmap:102 rtx/90000\r\na=fmtp:102 apt=101\r\n"
+        f"a=rtpmap:97 VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=fmtp:98 apt=97\r\n{candidate}{shared}"
         "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\n"
         "a=mid:1\r\na=sendrecv\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-mux\r\n"
         f"a=rtpmap:96 opus/48000/2\r\na=fmtp:96 cbr=1\r\n{shared}"
@@ -91,6 +92,50 @@ AUDIO = ANSWER.index("m=audio")
 DATA = ANSWER.index("m=application")
 
 
+H264 = (
+    "a=rtpmap:101 H264/90000\r\na=fmtp:101 packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:101 nack pli\r\n"
+    "a=rtpmap:102 rtx/90000\r\na=fmtp:102 apt=101\r\n"
+)
+VP8 = "a=rtpmap:97 VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=fmtp:98 apt=97\r\n"
+
+
+def only(spoken: str, payloads: str, sdp: str = ANSWER) -> str:
+    """A description that speaks just this in its video section."""
+    return sdp.replace(H264 + VP8, spoken).replace("SAVPF 101 102 97 98", f"SAVPF {payloads}")
+
+
+@pytest.mark.parametrize(
+    ("sdp", "video"),
+    [
+        (ANSWER, "H264"),
+        (only(VP8 + H264, "97 98 101 102"), "H264"),
+        (only(H264, "101 102"), "H264"),
+        (only(VP8, "97 98"), "VP8"),
+        (only("a=rtpmap:97 VP8/90000\r\na=fmtp:97 max-fs=12288;max-fr=60\r\n", "97"), "VP8"),
+        (ANSWER.replace("42e01f", "42e028"), "H264"),
+        (ANSWER.replace("42e01f", "42C01E"), "H264"),
+    ],
+)
+def test_an_answer_may_choose_its_codec(sdp: str, video: str) -> None:
+    assert vet_answer(sdp).video == video
+
+
+@pytest.mark.parametrize(
+    "sdp",
+    [
+        only(VP8 + H264, "97 98 101 102", OFFER),
+        only(H264, "101 102", OFFER),
+        only(VP8, "97 98", OFFER),
+        OFFER.replace("97 98", "97 98 99").replace(VP8, VP8 + "a=rtpmap:99 VP9/90000\r\n"),
+        OFFER.replace("profile-level-id=42e01f", "profile-level-id=64001f"),
+    ],
+)
+def test_an_offer_names_h264_and_vp8_in_this_order_and_nothing_else(sdp: str) -> None:
+    vet_offer(OFFER)
+    with pytest.raises(PeerError):
+        vet_offer(sdp)
+
+
 @pytest.mark.parametrize(
     "sdp",
     [
@@ -130,6 +175,29 @@ DATA = ANSWER.index("m=application")
         ANSWER.replace("a=mid:0", "a=ssrc:1 cname:x\r\n" * 17 + "a=mid:0"),
         ANSWER.replace("webrtc-datachannel", "5000"),
         OFFER,
+        only("a=rtpmap:102 rtx/90000\r\na=fmtp:102 apt=101\r\n", "102"),
+        only("a=rtpmap:97 VP9/90000\r\n", "97"),
+        only("a=rtpmap:97 VP8/48000\r\n", "97"),
+        only(VP8 + "a=rtpmap:99 red/90000\r\n", "97 98 99"),
+        only(VP8 + VP8.replace("97", "96").replace("98", "95"), "97 98 96 95"),
+        only(VP8.replace("apt=97", "apt=101"), "97 98"),
+        only(VP8.replace("a=fmtp:98 apt=97\r\n", ""), "97 98"),
+        only(VP8 + "a=rtpmap:99 rtx/90000\r\na=fmtp:99 apt=97\r\n", "97 98 99"),
+        only(VP8, "97 98 99"),
+        only(VP8, "97"),
+        only(VP8, "97 97 98"),
+        only(VP8 + VP8, "97 98"),
+        only(VP8 + "a=fmtp:99 x=1\r\n", "97 98"),
+        only(VP8.replace("97", "0097"), "0097 98"),
+        only(H264.replace("packetization-mode=1;", ""), "101 102"),
+        only(H264.replace("packetization-mode=1", "packetization-mode=0"), "101 102"),
+        only(H264.replace(";profile-level-id=42e01f", ""), "101 102"),
+        only(H264.replace("42e01f", "42001f"), "101 102"),
+        only(H264.replace("42e01f", "42e11f"), "101 102"),
+        only(H264.replace("42e01f", "64001f"), "101 102"),
+        ANSWER.replace("opus/48000/2", "opus/48000"),
+        ANSWER.replace("SAVPF 96", "SAVPF 96 0").replace("a=fmtp:96", "a=rtpmap:0 PCMU/8000\r\na=fmtp:96"),
+        ANSWER.replace("opus/48000/2", "PCMA/8000"),
     ],
 )
 def test_descriptions_that_are_refused(sdp: str) -> None:

@@ -6,55 +6,9 @@ import av
 import pytest
 from aiortc.rtp import RtpPacket
 
-from device.adapters.webrtc.capacity import Capacity
 from device.adapters.webrtc.description import publish_offer, split_answer
 from device.adapters.webrtc.tracks import BLOCK, QUEUED_FRAMES, QUEUED_SOUND, REORDERED, PacketTrack, SoundInlet
 from tests.fakes.media import tone
-
-FLOOR, CEILING = 300_000, 2_000_000
-
-
-def _sending(bitrate_bps: int) -> Capacity:
-    """A viewer that has been sent so much for two seconds, until now = 2."""
-    capacity = Capacity(FLOOR, CEILING)
-    for tenth in range(20):
-        capacity.sent(bitrate_bps // 8 // 10, 0.1 + tenth / 10)
-    return capacity
-
-
-def test_an_estimate_above_what_is_sent_is_no_limit() -> None:
-    capacity = _sending(1_000_000)
-    capacity.reported(1_100_000, 2.0)
-    assert capacity.limit is None
-
-
-def test_an_estimate_of_a_still_picture_is_no_limit() -> None:
-    capacity = _sending(90_000)
-    capacity.reported(30_000, 2.0)
-    assert capacity.limit is None
-
-
-def test_an_estimate_far_below_what_is_sent_is_believed_and_followed() -> None:
-    capacity = _sending(2_000_000)
-    capacity.reported(500_000, 2.0)
-    assert capacity.limit == 500_000
-    capacity.reported(700_000, 3.0)
-    assert capacity.limit == 700_000
-    capacity.reported(CEILING, 4.0)
-    assert capacity.limit is None
-
-
-def test_what_was_sent_long_ago_does_not_count() -> None:
-    capacity = _sending(2_000_000)
-    capacity.reported(500_000, 10.0)
-    assert capacity.limit is None
-
-
-def test_a_view_that_ended_limits_nobody() -> None:
-    capacity = _sending(2_000_000)
-    capacity.reported(500_000, 2.0)
-    capacity.reset()
-    assert capacity.limit is None
 
 
 def test_the_published_offer_keeps_only_mid_and_asks_for_constant_rate() -> None:
@@ -119,6 +73,15 @@ async def test_sound_loses_the_oldest() -> None:
     for number in range(QUEUED_SOUND + 2):
         track.put(bytes([number]), number)
     assert bytes(await track.recv()) == bytes([2])
+
+
+async def test_frames_of_one_time_get_two() -> None:
+    track = PacketTrack("video")
+    track.put(b"main", 3000, key=True)
+    track.clear()
+    track.put(b"small", 3000, key=True)
+    track.put(b"next", 6000, key=False)
+    assert [(await track.recv()).pts for _ in range(2)] == [3001, 6000]
 
 
 def _spoken(count: int) -> list[bytes]:

@@ -10,6 +10,9 @@ MESSAGE_LIMIT = 16 * 1024
 BASELINE = "42e01f"
 """H.264 constrained baseline, level 3.1: up to 720p30, and what the library calls this profile."""
 
+LEVELS = {"3.1": BASELINE, "4.0": "42e028"}
+"""The profile-level-id of each level that a camera may have (RFC 6184, section 8.1)."""
+
 OPUS = "cbr=1;maxaveragebitrate=32000;stereo=0;usedtx=0"
 """What the page is to send: constant rate, so that the sizes of encrypted packets tell nothing (RFC 6562)."""
 

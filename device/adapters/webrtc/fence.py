@@ -8,6 +8,7 @@ classes stay as they are.
 # ruff: noqa: SLF001 - private names are this module's whole purpose
 
 import struct
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -222,10 +223,17 @@ def unsent(transport: RTCSctpTransport) -> bool:
     return bool(transport._data_channel_queue or transport._outbound_queue or transport._sent_queue)
 
 
-def hear_feedback(sender: RTCRtpSender, on_key_frame: Callable[[], None], on_bitrate: Callable[[int], None]) -> None:
+def hear_feedback(
+    sender: RTCRtpSender,
+    on_key_frame: Callable[[], None],
+    on_bitrate: Callable[[int], None],
+    on_report: Callable[[float, float | None], None],
+) -> None:
     """Pass on what the receiver asks for: PLI and FIR (RFC 4585, 5104), and REMB in bits a second.
 
-    The library keeps both to its own encoder, which passed-through packets do not use.
+    `on_report` gets, of its reports on what we send (RFC 3550, 6.4), the part of the packets that was lost, and the
+    round trip in seconds or None. The library keeps all that to its own encoder, which passed-through packets do not
+    use.
     """
     handle: Callable[[Any], Awaitable[None]] = sender._handle_rtcp_packet
 
@@ -237,8 +245,21 @@ def hear_feedback(sender: RTCRtpSender, on_key_frame: Callable[[], None], on_bit
                 _hear_bitrate(packet.fci, on_bitrate)
             return
         await handle(packet)
+        if isinstance(packet, rtp_codec.RtcpRrPacket | rtp_codec.RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == sender._ssrc:
+                    on_report(report.fraction_lost / 256, _round_trip(sender, report))
 
     replace(sender, "_handle_rtcp_packet", heard)
+
+
+def _round_trip(sender: RTCRtpSender, report: Any) -> float | None:
+    """Seconds from our last report to this one that speaks of it, less what the receiver took in between."""
+    private: Any = sender
+    sent_at = private._RTCRtpSender__lsr_time
+    if sent_at is None or report.lsr != private._RTCRtpSender__lsr or not report.dlsr:
+        return None
+    return float(time.time() - sent_at - report.dlsr / 65536)
 
 
 class _ShownAtOnce(rtp_codec.HeaderExtensionsMap):

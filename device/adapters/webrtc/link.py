@@ -1,7 +1,7 @@
 """One connection to one page, from its offer to its end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,18 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from device.adapters.webrtc import fence
-from device.adapters.webrtc.description import BASELINE, MESSAGE_LIMIT, PLAYOUT_DELAY_ID, publish_offer, split_answer
+from device.adapters.webrtc.description import (
+    BASELINE,
+    LEVELS,
+    MESSAGE_LIMIT,
+    PLAYOUT_DELAY_ID,
+    publish_offer,
+    split_answer,
+)
 from device.adapters.webrtc.media import LinkMedia
 from device.core.events import Event, LinkLost, LinkMessage, LinkOffered, LinkOpened
-from device.ports import Sound, VideoSource
+from device.media.h264 import level
+from device.ports import Sound, Stream, StreamFormat, VideoSource
 from protocol.candidates import PER_LINK
 from protocol.errors import PeerError
 from protocol.sdp import PLAYOUT_DELAY, vet_answer, vet_offer
@@ -43,21 +51,25 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LinkSetup:
-    """What all links of a device have in common: `bitrate_bps` is the camera's most, `level` H.264's profile."""
+    """What all links of a device have in common: `formats` is what the camera's streams are at most."""
 
     certificate: RTCCertificate
     video: VideoSource
     sound: Sound
     post: Callable[[Event], None]
     host_addresses: tuple[str, ...]
-    bitrate_bps: int
-    level: str
+    formats: Mapping[Stream, StreamFormat]
+
+    @property
+    def profile(self) -> str:
+        """H.264's profile-level-id of the full size."""
+        return LEVELS[level(self.formats["main"].width, self.formats["main"].height)]
 
 
 class Link:
     """Posts LinkOffered, LinkOpened, LinkMessage, and LinkLost at most once, after which it is closed.
 
-    Methods are called on the event loop's thread. `on_limit` is called when `limit_bps` may have changed.
+    Methods are called on the event loop's thread. `on_limit` is called when `viewing` may have changed.
     """
 
     def __init__(self, name: str, setup: LinkSetup, on_limit: Callable[[], None]) -> None:
@@ -71,7 +83,7 @@ class Link:
         self._candidates = 0
         self._early_candidates: list[str] = []
         self._described = False
-        self._media = LinkMedia(setup.video, setup.sound, setup.bitrate_bps, on_limit)
+        self._media = LinkMedia(name, setup.video, setup.sound, setup.formats, on_limit)
         # An empty list: with none at all the library would ask a stranger's public server.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         fence.present(self._connection, setup.certificate)
@@ -84,22 +96,18 @@ class Link:
         self._deadline = self._loop.call_later(OPEN_S, self.lose, "timeout: not open in time")
 
     @property
-    def limit_bps(self) -> int | None:
-        """What the video may take on this link, or None for all it wants."""
-        return self._media.limit_bps
+    def viewing(self) -> tuple[Stream, int | None] | None:
+        """See `LinkMedia.viewing`."""
+        return self._media.viewing
 
     # Making the connection
 
     def _add_media(self) -> RTCRtpSender:
         video = self._connection.addTransceiver(self._media.video, direction="sendonly")
         audio = self._connection.addTransceiver(self._media.audio, direction="sendrecv")
-        video.setCodecPreferences(
-            [
-                codec
-                for codec in RTCRtpSender.getCapabilities("video").codecs
-                if codec.mimeType == "video/rtx" or codec.parameters.get("profile-level-id") == BASELINE
-            ]
-        )
+        codecs = RTCRtpSender.getCapabilities("video").codecs
+        h264 = [codec for codec in codecs if codec.parameters.get("profile-level-id") == BASELINE]
+        video.setCodecPreferences(h264 + [codec for codec in codecs if codec.mimeType in ("video/VP8", "video/rtx")])
         audio.setCodecPreferences(
             [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]
         )
@@ -119,7 +127,7 @@ class Link:
 
     async def _offer(self) -> None:
         await self._connection.setLocalDescription(await self._connection.createOffer())
-        sdp = publish_offer(self._connection.localDescription.sdp, self._setup.level)
+        sdp = publish_offer(self._connection.localDescription.sdp, self._setup.profile)
         vet_offer(sdp)
         self._setup.post(LinkOffered(self._name, sdp))
 
@@ -132,10 +140,12 @@ class Link:
         self._own(self._accept(answer_sdp))
 
     async def _accept(self, sdp: str) -> None:
-        if vet_answer(sdp).fingerprint != self._fingerprint:
+        vetted = vet_answer(sdp)
+        if vetted.fingerprint != self._fingerprint:
             raise PeerError("the answer has another fingerprint than its proof", "fingerprint")
         if f"a=extmap:{PLAYOUT_DELAY_ID} {PLAYOUT_DELAY}" in sdp:
             fence.show_at_once(self._sender, PLAYOUT_DELAY_ID)
+        self._media.agree(vetted.video)
         answer = split_answer(sdp)
         await self._connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
         self._described = True

@@ -1,23 +1,22 @@
 """All links of the device, by their ids."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from device.adapters.webrtc.description import BASELINE
+from device.adapters.webrtc.choice import floors
 from device.adapters.webrtc.fence import DeviceCertificate
 from device.adapters.webrtc.link import Link, LinkSetup
-from device.adapters.webrtc.media import FLOOR_BPS
 from device.core.events import Event
-from device.ports import Sound, VideoSource
+from device.ports import Sound, Stream, StreamFormat, VideoSource
 from protocol.candidates import Candidate
 from protocol.messages import IceServer
 
-WORTH_TELLING = 0.1
-"""Changes of the bitrate smaller than this part of it are not passed on."""
+WORTH_TELLING: Mapping[Stream, float] = {"main": 0.1, "small": 0.1, "vp8": 0.3}
+"""Changes of the bitrate smaller than this part of it are not passed on; one of VP8 costs a key frame."""
 
 
 log = structlog.get_logger()
@@ -27,8 +26,8 @@ class AiortcPeers:
     """The port `Peers` on aiortc.
 
     `key` and `certificate` are the device's own and become its DTLS certificate. `host_addresses` restricts the
-    candidates offered to those addresses; empty means every address of the machine except loopback. `bitrate_bps` is
-    the most that the camera is asked for. Construction needs no event loop; everything else is called on it.
+    candidates offered to those addresses; empty means every address of the machine except loopback. `formats` is what
+    the camera's streams are at most. Construction needs no event loop; everything else is called on it.
     """
 
     def __init__(
@@ -37,16 +36,14 @@ class AiortcPeers:
         certificate: x509.Certificate,
         video: VideoSource,
         sound: Sound,
+        formats: Mapping[Stream, StreamFormat],
         post: Callable[[Event], None],
         *,
         host_addresses: Sequence[str] = (),
-        bitrate_bps: int = 2_000_000,
-        level: str = BASELINE,
     ) -> None:
-        self._setup = LinkSetup(
-            DeviceCertificate(key, certificate), video, sound, post, tuple(host_addresses), bitrate_bps, level
-        )
-        self._bitrate_bps = bitrate_bps
+        self._setup = LinkSetup(DeviceCertificate(key, certificate), video, sound, post, tuple(host_addresses), formats)
+        self._floors = floors(formats)
+        self._bitrates = {stream: wanted.bitrate_bps for stream, wanted in formats.items()}
         self._links: dict[str, Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -54,7 +51,7 @@ class AiortcPeers:
         """Offers host candidates alone: `ice_servers` are not asked yet, and that is logged."""
         if ice_servers:
             log.warning("ice-servers-not-asked", link=link, count=len(ice_servers))
-        self._links[link] = Link(link, self._setup, self._fit_bitrate)
+        self._links[link] = Link(link, self._setup, self._fit_bitrates)
         self._links[link].offer()
 
     def accept(self, link: str, answer_sdp: str, fingerprint: str) -> None:
@@ -93,13 +90,14 @@ class AiortcPeers:
         while self._closing:
             await asyncio.wait(self._closing)
 
-    def _fit_bitrate(self) -> None:
-        """The slowest viewer decides, between the floor and the ceiling: everybody gets the same packets."""
-        limits = [link.limit_bps for link in self._links.values() if link.limit_bps is not None]
-        fitting = max(FLOOR_BPS, min(limits, default=self._setup.bitrate_bps))
-        worth = (
-            fitting == self._setup.bitrate_bps or abs(fitting - self._bitrate_bps) > WORTH_TELLING * self._bitrate_bps
-        )
-        if fitting != self._bitrate_bps and worth:
-            self._bitrate_bps = fitting
-            self._setup.video.set_bitrate(fitting)
+    def _fit_bitrates(self) -> None:
+        """Of each stream, the slowest viewer decides, between its floor and its ceiling: they get the same packets."""
+        viewing = [link.viewing for link in self._links.values()]
+        for stream, known in self._bitrates.items():
+            ceiling = self._setup.formats[stream].bitrate_bps
+            limits = [seen[1] for seen in viewing if seen is not None and seen[0] == stream and seen[1] is not None]
+            fitting = min(ceiling, max(self._floors[stream], min(limits, default=ceiling)))
+            worth = fitting == ceiling or abs(fitting - known) > WORTH_TELLING[stream] * known
+            if fitting != known and worth:
+                self._bitrates[stream] = fitting
+                self._setup.video.set_bitrate(fitting, stream)

@@ -43,6 +43,7 @@ class PacketTrack(MediaStreamTrack):
         self._packets: deque[Any] = deque()
         self._arrived = asyncio.Event()
         self._awaits_key = kind == "video"
+        self._last_pts = -1
 
     def put(self, data: bytes, pts: int, key: bool = True) -> None:
         """Queue one access unit or Opus packet; `pts` on the clock of its kind."""
@@ -55,7 +56,8 @@ class PacketTrack(MediaStreamTrack):
                 return
             self._packets.popleft() if self.kind == "audio" else self._packets.clear()
         packet = av.Packet(data)
-        packet.pts = pts
+        # Two streams of one picture have its time: a browser takes two frames of one time stamp for one.
+        self._last_pts = packet.pts = max(pts, self._last_pts + 1)
         packet.time_base = self._clock
         self._packets.append(packet)
         self._arrived.set()

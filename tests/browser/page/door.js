@@ -28,9 +28,11 @@ export class FakeDoor {
     tone.start();
     this.audioTrack = out.stream.getAudioTracks()[0];
     this.video = this.pc.addTransceiver("video", { direction: "sendonly" });
-    const h264 = RTCRtpSender.getCapabilities("video").codecs.filter((c) => /H264|rtx/.test(c.mimeType));
-    this.video.setCodecPreferences(h264);
+    const codecs = RTCRtpSender.getCapabilities("video").codecs;
+    const h264 = codecs.find((c) => /H264/.test(c.mimeType) && /packetization-mode=1;profile-level-id=42e01f/.test(c.sdpFmtpLine));
+    this.video.setCodecPreferences([h264, ...codecs.filter((c) => /VP8|rtx/.test(c.mimeType))]);
     this.audio = this.pc.addTransceiver("audio", { direction: "sendrecv" });
+    this.audio.setCodecPreferences(RTCRtpSender.getCapabilities("audio").codecs.filter((c) => /opus/.test(c.mimeType)));
     this.pc.ontrack = ({ track }) => (this.remote = track);
     this.pc.onicecandidate = ({ candidate }) => this.candidates.push(candidate?.toJSON() ?? null);
     this.newChannel("control", { protocol: "doorward.v1" });

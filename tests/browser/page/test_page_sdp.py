@@ -115,6 +115,31 @@ MALFORMED = {
     "ICE lite": OFFER.replace("a=group", "a=ice-lite\r\na=group", 1),
     "identity": OFFER.replace("a=group", "a=identity:x\r\na=group", 1),
     "simulcast": section(0, swap("a=rtcp-mux", "a=simulcast:send 1\r\na=rtcp-mux")),
+    "VP8 first": OFFER.replace("SAVPF 99 97", "SAVPF 97 99"),
+    "H.264 alone": OFFER.replace("SAVPF 99 97", "SAVPF 99").replace("a=rtpmap:97 VP8/90000\r\n", ""),
+    "VP9 besides": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98").replace(
+        "VP8/90000", "VP8/90000\r\na=rtpmap:98 VP9/90000"
+    ),
+    "VP8 twice": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98").replace(
+        "VP8/90000", "VP8/90000\r\na=rtpmap:98 VP8/90000"
+    ),
+    "a payload type nobody describes": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98"),
+    "described and not there": OFFER.replace("VP8/90000", "VP8/90000\r\na=rtpmap:98 VP9/90000"),
+    "a payload type twice": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 97"),
+    "described twice": OFFER.replace("a=rtpmap:97", "a=rtpmap:97 VP8/90000\r\na=rtpmap:97"),
+    "no payload type": OFFER.replace(" 97", " 097").replace(":97", ":097"),
+    "retransmission of nothing": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98").replace(
+        "VP8/90000", "VP8/90000\r\na=rtpmap:98 rtx/90000"
+    ),
+    "retransmission twice": OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98 100").replace(
+        "VP8/90000",
+        "VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=fmtp:98 apt=97\r\na=rtpmap:100 rtx/90000\r\na=fmtp:100 apt=97",
+    ),
+    "H.264 high profile": OFFER.replace("42e01f", "640c1f"),
+    "H.264 plain baseline": OFFER.replace("42e01f", "42001f"),
+    "H.264 in single packets": OFFER.replace("packetization-mode=1", "packetization-mode=0"),
+    "H.264 of no profile": OFFER.replace(";profile-level-id=42e01f", ""),
+    "PCM besides": OFFER.replace("SAVPF 96", "SAVPF 96 98").replace("a=fmtp:96", "a=rtpmap:98 PCMU/8000\r\na=fmtp:96"),
     "a candidate by name": OFFER.replace("192.0.2.1 40000 typ", "door.example 40000 typ"),
     "a TCP candidate": OFFER.replace("1 1 udp", "1 1 tcp"),
     "a multicast candidate": OFFER.replace("192.0.2.1 40000 typ", "224.0.0.1 40000 typ"),
@@ -124,9 +149,14 @@ MALFORMED = {
 def test_a_good_offer_passes_both_gates(blank: Page) -> None:
     lower = OFFER.replace(OURS, OURS.lower())
     at_session = OFFER.replace(LINE, "").replace("a=group", f"{LINE}a=group", 1)
-    for offer in (OFFER, lower, at_session):
+    high = OFFER.replace("42e01f", "42e028")
+    repeated = OFFER.replace("SAVPF 99 97", "SAVPF 99 97 98").replace(
+        "VP8/90000", "VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=fmtp:98 apt=97"
+    )
+    offers = [OFFER, lower, at_session, high, repeated]
+    for offer in offers:
         assert vet_offer(offer).fingerprint == OURS
-    assert blank.evaluate(VET, [OFFER, lower, at_session]) == [OURS] * 3
+    assert blank.evaluate(VET, offers) == [OURS] * len(offers)
 
 
 def verdicts(page: Page, offers: dict[str, str]) -> dict[str, Any]:
