@@ -3,6 +3,7 @@
  */
 
 import { Refused } from "./errors.js";
+import { refused } from "./refusals.js";
 
 /** Pictures that are fetched without being asked for. */
 const SHOWN = 4;
@@ -80,7 +81,7 @@ export class Calls {
     this.asking = this.asking.then(work).catch((error) => {
       this.due = false;
       // A door that refuses, or a link that ended meanwhile: the next state or link asks again.
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof Refused)) refused("the last calls", error);
     });
   }
 }

@@ -24,6 +24,7 @@ export class Attention {
     /** @private */ this.title = document.title;
     /** @private @type {number[]} */ this.timers = [];
     /** @private */ this.sound = true;
+    /** @private @type {"ring"|"call"|"rest"} */ this.kind = "rest";
     /** @private */ this.wake = new WakeLock();
     const unlock = () => void this.unlock();
     for (const gesture of ["pointerdown", "keydown"]) document.addEventListener(gesture, unlock, { capture: true });
@@ -58,16 +59,17 @@ export class Attention {
   update({ title, inCall, settings }) {
     this.sound = settings.ringSound;
     this.wake.hold(title !== null || inCall || settings.keepAwake);
+    const kind = title !== null ? "ring" : inCall ? "call" : "rest";
+    if (kind !== this.kind) soundIs(kind);
+    this.kind = kind;
     if ((title !== null) === (this.timers.length > 0)) return;
     for (const timer of this.timers) clearInterval(timer);
     this.timers = [];
     if (title === null) {
       document.title = this.title;
       navigator.vibrate?.(0);
-      soundIs(inCall ? "call" : "rest");
       return;
     }
-    soundIs("ring");
     const flash = () => (document.title = document.title === this.title ? title : this.title);
     const call = () => {
       if (this.sound) this.chime();

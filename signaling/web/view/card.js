@@ -70,7 +70,7 @@ export class CardView {
     /** @private */ this.faults = make("ul", { class: "faults", id: `faults-${name}`, hidden: true });
     /** @private */ this.openers = make("div", { class: "openers" });
     const panel = make("div", { class: "panel" },
-      make("header", {}, make("h2", {}, label), this.badge),
+      make("header", {}, make("div", {}, make("h2", {}, label), make("p", { class: "small house-name" }, nameOf(site))), this.badge),
       this.line, this.rung, this.alert, this.missed, this.noticeBox, this.faults,
       make("div", { class: "actions" }, this.openers, this.decline.element, this.answer.element, this.mute.element,
         this.loudness, this.hangUp.element, this.look.element, this.forget.element),
@@ -150,7 +150,7 @@ export class CardView {
       const drawn = this.doorButtons.get(door.id) ?? this.newDoor(door.id);
       const { open, hold, isOpen } = TEXTS.action;
       const closed = this.mustHold ? hold(door.label) : open(door.label);
-      drawn.set({ shown: true, busy: door.busy, label: door.open ? isOpen(door.label) : closed });
+      drawn.set({ shown: true, busy: door.busy, label: capital(door.open ? isOpen(door.label) : closed) });
       drawn.element.dataset.open = String(door.open);
     }
   }
@@ -163,4 +163,9 @@ export class CardView {
     this.openers.append(drawn.element);
     return drawn;
   }
+}
+
+/** @param {string} text @returns {string} as a sentence begins */
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

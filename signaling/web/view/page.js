@@ -62,6 +62,7 @@ export class PageView {
   /** @param {Screen} screen */
   update({ sessions, update, ready, showing }) {
     document.body.classList.toggle("visited", showing);
+    document.body.classList.toggle("several", sessions.length > 1);
     this.settings.hidden = sessions.length === 0;
     this.update_.hidden = !update;
     this.ready.update(ready);
