@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from math import inf, isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -44,6 +44,7 @@ from device.identity import DeviceIdentity, current_identity
 from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
+from device.visits import Visits
 from device.wiring import build_panel, build_peers, build_sound, build_video, call_rules, panel_rules
 from protocol.codec import encode
 from protocol.errors import DoorwardError
@@ -121,6 +122,8 @@ class Daemon:
         self._online = False
         self._restarting = False
         self._storing = asyncio.Lock()
+        self._lingering: set[asyncio.Task[Any]] = set()
+        self._visits = Visits(Path(config.state), config.snapshots, self._linger, self._store_now)
         self._support = Support(
             config,
             identity,
@@ -153,6 +156,7 @@ class Daemon:
         self._post(Tick())
         try:
             self._dates.judge()
+            self._linger(self._visits.open())
             video, sound, peers = await asyncio.to_thread(self._build_media)
             self._video, self._sound, self._peers = video, sound, peers
             self._attempt("loudspeaker", sound.open)
@@ -167,7 +171,7 @@ class Daemon:
             gc.freeze()
             await asyncio.Event().wait()
         finally:
-            for task in owned:
+            for task in (*owned, *self._lingering):
                 task.cancel()
 
     def _arm(self) -> bool:
@@ -204,7 +208,7 @@ class Daemon:
             await asyncio.wait_for(self._camera_settled.wait(), WARM_UP_S)
         except TimeoutError:
             self._post(HardwareFault("camera", "no picture within 10 s of starting"))
-            self._own(self._late_camera(seen, stop))
+            self._linger(self._late_camera(seen, stop))
         else:
             stop()
         link = new_token()
@@ -290,6 +294,10 @@ class Daemon:
                 self._store_later(self._store.keep_roster, effect)
             case do.RecordCall():
                 self._store_later(self._store.record_call, effect)
+            case do.TakeSnapshot():
+                self._visits.take(effect, self._video)
+            case do.SettleSnapshot():
+                self._visits.settle(effect)
             case _ if peers is None:
                 log.error("effect-before-start", effect=type(effect).__name__)
             case do.OpenLink(link, ice_servers):
@@ -306,6 +314,8 @@ class Daemon:
                 peers.talk(link, on)
             case do.CloseLink(link):
                 peers.close_link(link)
+            case do.TellHistory() | do.SendSnapshot():
+                self._visits.answer(effect, peers)
 
     def _store_later(self, write: Callable[[T], None], value: T) -> None:
         self._own(self._store_now(write, value))
@@ -322,10 +332,17 @@ class Daemon:
             if isinstance(value, do.KeepRoster):
                 self._post(RosterKept(value.signed.digest))
 
-    def _own(self, work: Coroutine[object, object, None]) -> None:
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         if self._tasks is None:
             raise RuntimeError("effects are performed while the daemon runs")
-        self._tasks.create_task(work)
+        return self._tasks.create_task(work)
+
+    def _linger(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """The same, for what may take its time, and is not waited for at the end."""
+        task = self._own(work)
+        self._lingering.add(task)
+        task.add_done_callback(self._lingering.discard)
+        return task
 
     def _attempt(self, what: str, open_it: Callable[[], None]) -> None:
         """A door without its camera is still a door: go on, and show the fault."""

@@ -132,6 +132,16 @@ class SoundConfig(Table, frozen=True):
     night: NightConfig | None = None
 
 
+class SnapshotConfig(Table, frozen=True):
+    """Of which calls a picture of the visitor is kept, and how many; `stamp` burns in when, and which button."""
+
+    keep: Literal["none", "unanswered", "all"] = "unanswered"
+    after_s: Annotated[float, Meta(ge=0, le=10)] = 1.5
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    limit_mb: Annotated[int, Meta(ge=1, le=1000)] = 20
+    stamp: bool = False
+
+
 class MediaConfig(Table, frozen=True):
     """`host_addresses`: offer only these addresses of this machine to the peer; empty for all."""
 
@@ -150,6 +160,7 @@ class Config(PanelTables, frozen=True, kw_only=True):
     video: VideoConfig = field(default_factory=VideoConfig)
     sound: SoundConfig = field(default_factory=SoundConfig)
     media: MediaConfig = field(default_factory=MediaConfig)
+    snapshots: SnapshotConfig = field(default_factory=SnapshotConfig)
 
 
 def load_config(path: Path) -> Config:

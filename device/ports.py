@@ -158,6 +158,12 @@ class Peers(Protocol):
 
     def send(self, link: str, text: str) -> None: ...
 
+    async def send_bytes(self, link: str, data: bytes) -> None:
+        """Send `data` in binary messages of at most 16 KiB, after what was sent before, as fast as the page reads.
+
+        Returns when all of it is under way, or the link is gone; one whose page stops reading is ended.
+        """
+
     def show_video(self, link: str, on: bool) -> None: ...
 
     def talk(self, link: str, on: bool) -> None: ...

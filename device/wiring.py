@@ -12,7 +12,7 @@ import structlog
 from device.adapters.gpio import GpiozeroPanel, KeypadLines, LampLines, PanelWiring, StrikeLine
 from device.config import Config, VideoConfig
 from device.core.events import Event
-from device.core.rules import CallRules, DoorRules, PanelRules
+from device.core.rules import CallRules, DoorRules, PanelRules, SnapshotRules
 from device.identity import DeviceIdentity
 from device.panel_config import ContactConfig, DoorConfig, lines
 from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource, VoiceFilter
@@ -56,6 +56,7 @@ def call_rules(config: Config) -> CallRules:
         view_s=config.call.view_s,
         doors={name: _door_rules(door) for name, door in config.door.items()},
         long_press={name: button.long_press for name, button in config.button.items() if button.long_press},
+        snapshots=SnapshotRules(config.snapshots.keep, config.snapshots.after_s),
     )
 
 

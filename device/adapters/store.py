@@ -1,5 +1,6 @@
 """What the device keeps on its card: the roster, the newest time it knew, and the call journal. Written rarely."""
 
+import contextlib
 import json
 import os
 import time
@@ -7,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
+
 from device.core.effects import KeepRoster, RecordCall
 from device.core.events import Instant
 from device.saved_time import SAVED, saved_time
 
+JOURNAL = "calls.jsonl"
 JOURNAL_LINES = 1000
 """Calls kept; older ones are dropped once there are twice as many."""
 
@@ -61,16 +65,31 @@ class FileStore:
     def record_call(self, record: RecordCall) -> None:
         """Append one line to the journal, and shorten it when it has grown to twice its size."""
         self._make_folder()
-        path = self._folder / "calls.jsonl"
+        path = self._folder / JOURNAL
         line = json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "ab") as file:
-            file.write(line)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "a+b") as file:
+            file.seek(0)
+            before = file.read()
+            torn = bool(before) and not before.endswith(b"\n")  # by a power cut: only that line is lost
+            file.write(b"\n" + line if torn else line)
             file.flush()
             os.fsync(file.fileno())
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = (before + line).splitlines(keepends=True)
         if len(lines) > 2 * JOURNAL_LINES:
             write_atomically(path, b"".join(lines[-JOURNAL_LINES:]))
+
+    def load_calls(self) -> list[RecordCall]:
+        """The journal, oldest first; a line that cannot be read, as a power cut may leave one, is left out."""
+        try:
+            lines = (self._folder / JOURNAL).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        calls = []
+        for line in lines:
+            with contextlib.suppress(msgspec.MsgspecError):
+                calls.append(msgspec.json.decode(line, type=RecordCall))
+        return calls
 
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,7 +5,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
+from device.core import visits
 from device.core.doors import Doors
 from device.core.effects import Effect, Note, RecordCall, SendControl, Tell
 from device.core.events import (
@@ -27,6 +29,8 @@ from device.core.stage import After, Stage
 from device.core.view import Idle, Look, Phase, Picture, Ringing, Talking
 from protocol.messages import (
     AnswerCall,
+    AskHistory,
+    AskSnapshot,
     Command,
     Contact,
     Decline,
@@ -150,11 +154,12 @@ class Call:
             self._after = After("fault" if own else "nobody", "failed", now.mono + self._rules.after_s)
             why = "nobody is rung by this button" if not found.rung else "no server and no standing link"
             record = RecordCall(call, button, int(now.utc), "failed", None, found.rung)
-            return [record, Note("warning", "nobody-reached", {"button": button, "why": why})]
+            picture = self._begun(call, button, now) + self._settled(call, "unanswered") if found.rung else []
+            return [record, *picture, Note("warning", "nobody-reached", {"button": button, "why": why})]
         self._phase = Ringing(int(now.utc), call, button, found.rung, frozenset())
         self._picture = replace(self._picture, views={})
         self._reached = self._waking = False
-        return self._ring("ringing", call, button, found, now)
+        return [*self._ring("ringing", call, button, found, now), *self._begun(call, button, now)]
 
     def _held(self, button: str, now: Instant) -> list[Effect]:
         """A long press is a press of the button that it stands for; a ring that it began becomes that one's."""
@@ -181,6 +186,9 @@ class Call:
         ]
 
     def _commanded(self, link: str, command: Command, now: Instant) -> list[Effect]:
+        if isinstance(command, AskHistory | AskSnapshot):
+            answerer = self._picture.links[link]
+            return visits.asked(link, answerer, command, may_talk=self._may(answerer, "talk"))
         try:
             effects = self._obey(link, command, now)
         except _Refusal as refusal:
@@ -205,7 +213,8 @@ class Call:
                     int(now.utc), ringing.call, ringing.button, ringing.rung, link, answerer, ringing.since
                 )
                 self._until = now.mono + self._rules.talk_s
-                return [*self._stop_waking(ringing.call), Note("info", "answered", {"button": ringing.button})]
+                note = Note("info", "answered", {"button": ringing.button})
+                return [*self._stop_waking(ringing.call), *self._settled(ringing.call, "answered"), note]
             case AnswerCall(), _ if not self._may(answerer, "talk"):
                 raise _Refusal("not-allowed", "this key may not answer")
             case HangUp(call=call), Talking() as talking if call == talking.call and link == talking.link:
@@ -297,6 +306,7 @@ class Call:
         began = phase.rang_at if isinstance(phase, Talking) else phase.since
         return [
             *self._stop_waking(phase.call),
+            *(self._settled(phase.call, "unanswered") if isinstance(phase, Ringing) else []),
             RecordCall(phase.call, phase.button, began, outcome, answered_by, phase.rung),
             Note("info", "call-ended", {"button": phase.button, "outcome": outcome}),
         ]
@@ -306,6 +316,14 @@ class Call:
             return []
         self._waking = False
         return [Tell(RingEnded(call=call))]
+
+    # The visitor's picture
+
+    def _begun(self, call: str, button: str, now: Instant) -> list[Effect]:
+        return visits.begun(self._rules.snapshots, call, button, int(now.utc))
+
+    def _settled(self, call: str, outcome: Literal["answered", "unanswered"]) -> list[Effect]:
+        return visits.settled(self._rules.snapshots, call, outcome)
 
     # Small questions
 

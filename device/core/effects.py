@@ -102,6 +102,43 @@ class RecordCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Take a picture of the visitor in `after_s` seconds, and hold it until `SettleSnapshot`; `at` as in RecordCall."""
+
+    call: str
+    button: str
+    at: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SettleSnapshot:
+    """Keep the call's picture on the card, though it may still have to be taken; or forget it."""
+
+    call: str
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TellHistory:
+    """Answer command `id`: the calls that rang `answerer`."""
+
+    link: str
+    id: int
+    answerer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendSnapshot:
+    """Answer command `id` with the picture of `call`, if that call rang `answerer`."""
+
+    link: str
+    id: int
+    answerer: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line for the operator's log; never a key, a token, an SDP or a visitor."""
 
@@ -125,5 +162,9 @@ Effect = (
     | JudgeCode
     | KeepRoster
     | RecordCall
+    | TakeSnapshot
+    | SettleSnapshot
+    | TellHistory
+    | SendSnapshot
     | Note
 )

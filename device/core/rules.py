@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,14 @@ class PanelRules:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotRules:
+    """Of which calls a picture is kept, taken `after_s` after the press; `unanswered`: of those nobody answered."""
+
+    keep: Literal["none", "unanswered", "all"] = "unanswered"
+    after_s: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
 class CallRules:
     """Durations in seconds; `doors`: each configured door; `long_press`: which button a held one stands for."""
 
@@ -31,6 +40,7 @@ class CallRules:
     after_s: float = 4.0
     doors: Mapping[str, DoorRules] = field(default_factory=dict)
     long_press: Mapping[str, str] = field(default_factory=dict)
+    snapshots: SnapshotRules = field(default_factory=SnapshotRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -429,3 +429,46 @@ async def test_several_links_share_one_camera(door: GuardedDoor) -> None:
     for page in pages:
         await page.close()
     assert isinstance(await door.next(LinkLost), LinkLost)
+
+
+async def test_a_picture_comes_in_pieces_between_what_is_said_before_and_after(door: GuardedDoor, page: Page) -> None:
+    assert await connect(door, page)
+    data = bytes(range(256)) * 1000
+    door.peers.send("link", "a picture follows")
+    await door.peers.send_bytes("link", data)
+    door.peers.send("link", "that was it")
+    assert await page.heard() == "a picture follows"
+    pieces: list[bytes] = []
+    while isinstance(piece := await page.heard(), bytes):
+        pieces.append(piece)
+    assert piece == "that was it"
+    assert b"".join(pieces) == data
+    assert {len(piece) for piece in pieces[:-1]} == {16 * 1024}
+
+
+async def test_a_page_that_is_slow_to_read_has_no_more_than_a_window_under_way(
+    door: GuardedDoor, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said meanwhile does not stand behind the whole picture; who reads nothing at all loses the link."""
+    monkeypatch.setattr("device.adapters.webrtc.link.UNREAD_S", 1.0)
+    assert await connect(door, page)
+    control = door.link._control
+    largest = 0
+    send = control.send
+
+    def watched(data: str | bytes) -> None:
+        nonlocal largest
+        send(data)
+        largest = max(largest, control.bufferedAmount)
+
+    monkeypatch.setattr(control, "send", watched)
+    await door.peers.send_bytes("link", bytes(500_000))
+    assert largest <= 2 * 16 * 1024
+    monkeypatch.setattr(page.pc.sctp, "_send_sack", _nothing)
+    await asyncio.wait_for(door.peers.send_bytes("link", bytes(500_000)), SOON_S)
+    assert "does not read" in await door.lost()
+    await door.peers.send_bytes("link", b"to nobody")
+
+
+async def _nothing() -> None:
+    return None

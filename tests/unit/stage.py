@@ -7,7 +7,7 @@ from typing import TypeVar
 from device.core.call import Call
 from device.core.effects import Effect, SendControl
 from device.core.events import Commanded, Event, Instant, LinkUp, RosterChanged, SignalingUp
-from device.core.rules import CallRules, DoorRules
+from device.core.rules import CallRules, DoorRules, SnapshotRules
 from protocol.messages import Command, DeviceWelcome, Done, Refused, State
 from protocol.roster import Answerer, Button, Door, Roster
 
@@ -57,12 +57,14 @@ class CallStage:
     mono: float = 100.0
     online: bool = True
     roster: Roster | None = field(default_factory=a_roster)
+    snapshots: SnapshotRules = field(default_factory=SnapshotRules)
 
     def __post_init__(self) -> None:
         self._ids = iter(range(1, 10_000))
         rules = CallRules(
             ring_s=30, talk_s=300, view_s=300, after_s=4,
             doors={"main": DoorRules(3.0)}, long_press={"flat-1": "everybody"},
+            snapshots=self.snapshots,
         )  # fmt: skip
         self.call = Call(rules, lambda: call_id(next(self._ids)))
         self.told: dict[str, State] = {}

@@ -6,7 +6,21 @@ The table is made by this run. After a change that is meant: `python -m tests.un
 from collections.abc import Callable
 from pathlib import Path
 
-from device.core.effects import Effect, Lamp, Note, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
+from device.core.effects import (
+    Effect,
+    Lamp,
+    Note,
+    RecordCall,
+    ReleaseStrike,
+    SendSnapshot,
+    SettleSnapshot,
+    ShowVideo,
+    TakeSnapshot,
+    Talk,
+    Tell,
+    TellHistory,
+    Tone,
+)  # fmt: skip
 from device.core.events import (
     CodeAccepted,
     CodeRefused,
@@ -29,7 +43,7 @@ from device.core.events import (
     Unstuck,
     Warned,
 )
-from protocol.messages import AnswerCall, Decline, HangUp, OpenDoor, Ping, View
+from protocol.messages import AnswerCall, AskHistory, AskSnapshot, Decline, HangUp, OpenDoor, Ping, View
 from tests.unit.stage import CallStage, call_id, verdict, welcome
 
 GOLDEN = Path(__file__).parents[2] / "docs" / "call-states.md"
@@ -113,6 +127,9 @@ EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "bob looks in": says("bob", View, on=True),  # type: ignore[arg-type] # likewise
     "alice looks away": says("alice", View, on=False),  # type: ignore[arg-type] # likewise
     "alice pings": says("alice", Ping),  # type: ignore[arg-type] # likewise
+    "alice asks for the history": says("alice", AskHistory),  # type: ignore[arg-type] # likewise
+    "carol asks for the history": says("carol", AskHistory),  # type: ignore[arg-type] # likewise
+    "bob asks for a picture": says("bob", AskSnapshot, call=ONE),  # type: ignore[arg-type] # likewise
     "alice links again": happens(LinkUp("alice/2", "alice")),
     "alice's link is lost": happens(LinkDown("alice", "alice")),
     "bob's link is lost": happens(LinkDown("bob", "bob")),
@@ -157,6 +174,14 @@ def describe(stage: CallStage, effects: list[Effect]) -> str:
                 parts.append(f"opens {door}")
             case Note("warning", what):
                 parts.append(f"warns {what}")
+            case TakeSnapshot():
+                parts.append("takes a picture")
+            case SettleSnapshot(keep=keep):
+                parts.append("keeps the picture" if keep else "forgets the picture")
+            case TellHistory(answerer=answerer):
+                parts.append(f"tells what rang {answerer}")
+            case SendSnapshot(answerer=answerer):
+                parts.append(f"sends the picture if it rang {answerer}")
             case RecordCall(outcome=outcome):
                 parts.append(f"records {outcome}")
             case Tell(message):

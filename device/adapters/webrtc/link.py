@@ -46,6 +46,12 @@ LAST_WORDS_S = 1.5
 UNREAD_LIMIT = 256 * 1024
 """Bytes of control messages a page may leave unread."""
 
+WINDOW = 16 * 1024
+"""Bytes of a picture that may be under way: what is said meanwhile waits no longer than they take."""
+
+UNREAD_S = 20.0
+"""How long a page may take for as much."""
+
 log = structlog.get_logger()
 
 
@@ -79,6 +85,7 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
         self._opened = False
+        self._room = asyncio.Event()
         self._fingerprint: str | None = None
         self._candidates = 0
         self._early_candidates: list[str] = []
@@ -117,6 +124,8 @@ class Link:
     def _add_control(self) -> RTCDataChannel:
         control = self._connection.createDataChannel(CONTROL, ordered=True, protocol=CONTROL_PROTOCOL)
         fence.guard_control(control.transport, control, lambda what: self.lose(f"error: {what}"))
+        control.bufferedAmountLowThreshold = WINDOW
+        control.on("bufferedamountlow", self._room.set)
         control.on("open", self._control_open)
         control.on("close", lambda: self.lose("control closed by the page"))
         control.on("message", self._heard)
@@ -203,6 +212,25 @@ class Link:
             return
         self._control.send(text)
 
+    async def send_bytes(self, data: bytes) -> None:
+        """In pieces, each once the page has all but WINDOW of those before: commands pass on a slow link, too."""
+        for start in range(0, len(data), MESSAGE_LIMIT):
+            if not await self._page_reads():
+                return
+            self._control.send(data[start : start + MESSAGE_LIMIT])
+
+    async def _page_reads(self) -> bool:
+        """Wait for room; False when the link is over, which a page that stops reading ends."""
+        while not self._over and self._control.readyState == "open":
+            self._room.clear()
+            if self._control.bufferedAmount <= WINDOW:
+                return True
+            try:
+                await asyncio.wait_for(self._room.wait(), UNREAD_S)
+            except TimeoutError:
+                self.lose("error: the page does not read")
+        return False
+
     def show_video(self, on: bool) -> None:
         if not self._over:
             self._media.show_video(on)
@@ -229,6 +257,7 @@ class Link:
         self.show_video(False)
         self.talk(False)
         self._over = True
+        self._room.set()
         self._deadline.cancel()
         if self._gate.dropped:
             log.info("datagrams-refused", link=self._name, count=self._gate.dropped)

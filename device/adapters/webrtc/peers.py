@@ -66,6 +66,10 @@ class AiortcPeers:
         if link in self._links:
             self._links[link].send(text)
 
+    async def send_bytes(self, link: str, data: bytes) -> None:
+        if link in self._links:
+            await self._links[link].send_bytes(data)
+
     def show_video(self, link: str, on: bool) -> None:
         if link in self._links:
             self._links[link].show_video(on)
