@@ -123,7 +123,7 @@ class Daemon:
         self._restarting = False
         self._storing = asyncio.Lock()
         self._lingering: set[asyncio.Task[Any]] = set()
-        self._visits = Visits(Path(config.state), config.snapshots, self._linger, self._store_now)
+        self._visits = Visits(Path(config.state), config.snapshots, self._linger, self._store_now, self._written)
         self._support = Support(
             config,
             identity,
@@ -331,6 +331,11 @@ class Daemon:
             self._post(Warned("storage", False))
             if isinstance(value, do.KeepRoster):
                 self._post(RosterKept(value.signed.digest))
+
+    async def _written(self) -> None:
+        """Wait until what was to be written before now is on the card, or has failed."""
+        async with self._storing:
+            pass
 
     def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         if self._tasks is None:

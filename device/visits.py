@@ -20,6 +20,9 @@ from protocol.messages import History, PastCall, RefusalCode, Refused, Snapshot
 TOLD = 100
 """Calls in a history, at most (protocol section 5)."""
 
+PICTURE_S = 3.0
+"""How long an answer waits for a picture that is still being taken; a page waits a little longer."""
+
 log = structlog.get_logger()
 
 
@@ -30,7 +33,9 @@ class Own(Protocol):
 
 
 class Visits:
-    """`store` writes to the card, one thing after the other, and shows a fault if that fails. On the event loop."""
+    """`store` writes to the card, one thing after the other, and shows a fault if that fails; `written` waits until all
+    that was to be written is. On the event loop.
+    """
 
     def __init__(
         self,
@@ -38,12 +43,15 @@ class Visits:
         config: SnapshotConfig,
         own: Own,
         store: Callable[[Callable[[Any], None], Any], Coroutine[Any, Any, None]],
+        written: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._journal = FileStore(state)
         self._snapshots = Snapshots(state, config.limit, config.limit_mb * 1_000_000)
         self._config = config
         self._own = own
         self._store = store
+        self._written = written
+        self._keeping: set[asyncio.Task[None]] = set()
         self._pictures: dict[str, asyncio.Task[Picture | None]] = {}
         self._busy: set[str] = set()
 
@@ -61,7 +69,9 @@ class Visits:
         if picture is None:
             return
         if effect.keep:
-            self._own(self._kept(picture))
+            keeping = self._own(self._kept(picture))
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
         else:
             picture.cancel()
 
@@ -101,6 +111,10 @@ class Visits:
 
     async def _answered(self, effect: TellHistory | SendSnapshot, peers: Peers) -> None:
         try:
+            # A page asks when it hears that a call is over: that call belongs to the answer, and its picture.
+            if self._keeping:
+                await asyncio.wait(self._keeping, timeout=PICTURE_S)
+            await self._written()
             calls = await asyncio.to_thread(self._calls_of, effect.answerer)
             match effect:
                 case TellHistory(link=link, id=number):

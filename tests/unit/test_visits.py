@@ -104,9 +104,11 @@ class House:
     def __init__(self, state: Path, **config: Any) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.line: Any = Line()
+        self.all_written = asyncio.Event()
+        self.all_written.set()
         self.video = FakeVideoSource(640, 480)
         self.config = SnapshotConfig(**{"after_s": 0.0, **config})
-        self.visits = Visits(state, self.config, self._own, self._store)
+        self.visits = Visits(state, self.config, self._own, self._store, self._written)
         self.journal = FileStore(state)
         self.snapshots = Snapshots(state, 10, 1_000_000)
 
@@ -117,6 +119,9 @@ class House:
 
     async def _store(self, write: Callable[[Any], None], value: Any) -> None:
         await asyncio.to_thread(write, value)
+
+    async def _written(self) -> None:
+        await self.all_written.wait()
 
     async def settle(self) -> None:
         for task in list(self.tasks):
@@ -217,6 +222,31 @@ async def test_everybody_is_told_only_of_calls_that_rang_them_newest_first(tmp_p
         "snapshot": True,
     }  # fmt: skip
     assert (await house.ask(TellHistory("link", 8, "carol")))["calls"] == []
+
+
+async def test_who_asks_when_a_call_is_over_is_told_of_that_call_and_its_picture(tmp_path: Path) -> None:
+    """Both are still on their way to the card then."""
+    house = House(tmp_path)
+    house.all_written.clear()
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.2), house.video)
+    house.visits.settle(SettleSnapshot(ONE, keep=True))
+    house.visits.answer(TellHistory("link", 1, "alice"), house.line)
+    await asyncio.wait(house.tasks, timeout=1)  # nothing more is to happen: there is no event to wait for
+    assert house.line.said == []
+    house.journal.record_call(rang(1, "alice"))
+    house.all_written.set()
+    await house.settle()
+    (told,) = house.line.said
+    assert [(call["call"], call["snapshot"]) for call in told["calls"]] == [(ONE, True)]
+
+
+async def test_a_picture_that_is_still_being_taken_is_waited_for(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.journal.record_call(rang(1, "alice"))
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.5), house.video)
+    house.visits.settle(SettleSnapshot(ONE, keep=True))
+    told = await house.ask(TellHistory("link", 1, "alice"))
+    assert [(call["call"], call["snapshot"]) for call in told["calls"]] == [(ONE, True)]
 
 
 async def test_a_long_history_fits_into_one_message(tmp_path: Path) -> None:
