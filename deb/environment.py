@@ -38,7 +38,12 @@ def wheels(target: Target, package: Package, cache: Path) -> Path:
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    _run([*PIP, "download", *target.pip_options, f"--constraint={constraints}", f"--dest={part}", *wanted])
+    for name in package.sdists:
+        _run([*PIP, "wheel", "--no-deps", f"--constraint={constraints}", f"--wheel-dir={part}", name])
+    if bound := [wheel.name for wheel in part.glob("*.whl") if not wheel.name.endswith("-none-any.whl")]:
+        raise SystemExit(f"{', '.join(bound)}: would run only on the machine that builds")
+    found = [f"--find-links={part}", f"--constraint={constraints}", f"--dest={part}"]
+    _run([*PIP, "download", *target.pip_options, *found, *wanted])
     for wheel in part.glob("*.whl"):
         if wheel.name.partition("-")[0].lower().replace("_", "-") in package.from_apt:
             wheel.unlink()

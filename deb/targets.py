@@ -82,6 +82,8 @@ class Package:
     details: str
     sees_system: bool = False
     from_apt: tuple[str, ...] = ()
+    sdists: tuple[str, ...] = ()
+    """Libraries in plain Python that come as sources only: they become wheels here."""
 
     @property
     def home(self) -> str:
@@ -111,6 +113,7 @@ PACKAGES = (
         "door intercom for the Raspberry Pi: the signaling server",
         "Serves the page and brings door stations and people together. It sees neither\n"
         " picture nor sound and can let nobody in.",
+        sdists=("http-ece",),
     ),
     Package(
         "doorward-provision",
