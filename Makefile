@@ -14,7 +14,7 @@ ONLY ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench bench-audio deb hostile fuzz drawings pictures virtual-pi hil
+.PHONY: help setup demo test lint bench bench-audio bench-media deb hostile fuzz drawings pictures virtual-pi hil
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -42,6 +42,9 @@ bench: setup  ## press to picture, start to ready, memory and CPU: build/reports
 bench-audio: setup  ## echo left, speech understood, processor time; beside other cancellers: build/reports/bench-audio.json
 	@.ci/setup-bench || echo "bench-audio: LiveKit's canceller cannot be had here and is left out"
 	@$(PY) -m tests.bench.audio
+
+bench-media: setup  ## a call's delays, cost, endurance and how it stands lost packets: build/reports/bench-media.json
+	@$(PY) -m tests.bench.media
 
 deb: setup  ## Debian packages (SUITE=trixie or bookworm, ARCH=amd64 or arm64): build/deb
 	@$(PY) -m deb.build --suite $(SUITE) $(if $(ARCH),--arch $(ARCH)) $(if $(VERSION),--version $(VERSION))

@@ -6,7 +6,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Playwright
@@ -20,7 +20,8 @@ QUIET = (
     "--disable-gpu",
     "--autoplay-policy=no-user-gesture-required",
 )
-FAKE_MEDIA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+PERMITTED = "--use-fake-ui-for-media-stream"
+FAKE_MEDIA = ("--use-fake-device-for-media-stream", PERMITTED)
 
 
 def executable() -> str | None:
@@ -39,9 +40,17 @@ def missing() -> str | None:
 
 @contextlib.contextmanager
 def chromium(
-    playwright: Playwright, ca: Path, prefix: Sequence[str] = (), extra: Sequence[str] = FAKE_MEDIA, phone: bool = False
+    playwright: Playwright,
+    ca: Path,
+    prefix: Sequence[str] = (),
+    extra: Sequence[str] = FAKE_MEDIA,
+    phone: bool = False,
+    sound: Mapping[str, str] | None = None,
 ) -> Iterator[BrowserContext]:
-    """A headless browser with a home of its own, which trusts `ca`; `prefix` runs it in another namespace."""
+    """A headless browser with a home of its own, which trusts `ca`; `prefix` runs it in another namespace.
+
+    `sound` is the environment of a sound server that it uses for real: then it is heard, and hears.
+    """
     with tempfile.TemporaryDirectory(prefix="doorward-browser-", ignore_cleanup_errors=True) as home:
         folder = Path(home)
         trust(folder, ca)
@@ -55,6 +64,8 @@ def chromium(
             headless=True,
             chromium_sandbox=os.geteuid() != 0,
             args=[*QUIET, *extra],
+            env={**os.environ, **sound} if sound else None,
+            ignore_default_args=["--mute-audio"] if sound else None,
             viewport={"width": size["width"], "height": size["height"]},
         )
         try:

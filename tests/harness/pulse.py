@@ -1,6 +1,7 @@
 """A sound card without a sound card: ALSA's `pulse` plugin on a private PulseAudio with two null sinks.
 
 `street` is what the street says: its monitor is the door's microphone. `speaker` is the door's loudspeaker.
+`caller` and `listener`, where they are wanted, are the same for a person at home, whose browser uses this server.
 """
 
 import contextlib
@@ -24,6 +25,14 @@ _PULSE = """\
 load-module module-null-sink sink_name=street rate=48000 channels=1 norewinds=1
 load-module module-null-sink sink_name=speaker rate=48000 channels=1 norewinds=1
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1
+"""
+
+_HOME = """\
+load-module module-null-sink sink_name=caller rate=48000 channels=1 norewinds=1
+load-module module-null-sink sink_name=listener rate=48000 channels=1 norewinds=1
+load-module module-remap-source source_name=caller_microphone master=caller.monitor
+set-default-sink listener
+set-default-source caller_microphone
 """
 
 
@@ -70,12 +79,12 @@ class PulseDoor:
 
 
 @contextlib.contextmanager
-def pulse_door() -> Iterator[PulseDoor]:
-    """Start the private sound server; it is gone afterwards."""
+def pulse_door(*, home: bool = False) -> Iterator[PulseDoor]:
+    """Start the private sound server, with the sinks of a person at home if wanted; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="doorward-sound-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         socket = folder / "native"
-        (folder / "pulse.pa").write_text(_PULSE.format(socket=socket))
+        (folder / "pulse.pa").write_text(_PULSE.format(socket=socket) + (_HOME if home else ""))
         (folder / "asound.conf").write_text(_ALSA)
         env = {
             "HOME": str(folder),

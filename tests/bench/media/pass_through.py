@@ -1,0 +1,145 @@
+"""The door's own sender without camera and cards: `AiortcPeers` on H.264 that is encoded already, Opus both ways.
+
+usage: pass_through.py FILE.h264 SPEECH.s16le. Says its offer as one line of JSON and takes the answer as one.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from device.adapters.webrtc import AiortcPeers
+from device.core.events import Event, LinkOffered, LinkOpened
+from device.media.opus import BLOCK_BYTES, SAMPLES, OpusDecoder, OpusEncoder
+from device.ports import EncodedFrame, OpusPacket, Still, Stream, ToneName
+from protocol.keys import new_key
+from protocol.sdp import vet_answer
+from tests.bench.media.material import FPS, access_units
+from tests.harness.namespaces import DOOR_ADDRESS
+
+LINK = "l" * 22
+CLOCK = 90_000 // FPS
+
+
+async def paced(interval_s: float, step: Callable[[int], None]) -> None:
+    """Call `step` with 0, 1, 2 … at this interval, without drifting."""
+    began = time.monotonic()
+    number = 0
+    while True:
+        step(number)
+        number += 1
+        await asyncio.sleep(max(0.0, began + number * interval_s - time.monotonic()))
+
+
+class FileCamera:
+    """`device.ports.VideoSource` on one clip, round and round."""
+
+    def __init__(self, clip: Path) -> None:
+        self._units = access_units(clip.read_bytes())
+
+    def open(self) -> None:
+        """Nothing to claim."""
+
+    def watch(self, sink: Callable[[EncodedFrame], None], stream: Stream = "main") -> Callable[[], None]:
+        def show(number: int) -> None:
+            data, key = self._units[number % len(self._units)]
+            sink(EncodedFrame(data, number * CLOCK, key, time.time()))
+
+        task = asyncio.get_running_loop().create_task(paced(1 / FPS, show))
+        return lambda: void(task.cancel())
+
+    def request_key_frame(self, stream: Stream = "main") -> None:
+        """What is encoded is encoded: two seconds later comes the next."""
+
+    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
+        """Likewise."""
+
+    async def snapshot(self) -> Still | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class FileSound:
+    """`device.ports.Sound` without a card: speech is read and encoded, what is heard is decoded and forgotten."""
+
+    def __init__(self, speech: Path) -> None:
+        self._speech = speech.read_bytes()
+
+    def open(self) -> None:
+        """Nothing to claim."""
+
+    def listen(self, sink: Callable[[OpusPacket], None]) -> Callable[[], None]:
+        encoder = OpusEncoder()
+        blocks = len(self._speech) // BLOCK_BYTES
+
+        def speak(number: int) -> None:
+            at = number % blocks * BLOCK_BYTES
+            pts = number * SAMPLES
+            sink(OpusPacket(encoder.encode(self._speech[at : at + BLOCK_BYTES], pts), pts))
+
+        task = asyncio.get_running_loop().create_task(paced(0.02, speak))
+        return lambda: void(task.cancel())
+
+    def far_end(self) -> "Ear":
+        return Ear()
+
+    def tone(self, name: ToneName | None) -> None:
+        """Nobody would hear it."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Ear:
+    """`device.ports.FarEnd`: decodes on the spot."""
+
+    def __init__(self) -> None:
+        self._decoder = OpusDecoder()
+
+    def put(self, timestamp: int, payload: bytes) -> None:
+        self._decoder.decode(payload)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+def void(_: object) -> None:
+    """For what returns something that nobody wants."""
+
+
+async def main(clip: Path, speech: Path) -> None:
+    key = new_key()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    ).sign(key, hashes.SHA256())
+    events: asyncio.Queue[Event] = asyncio.Queue()
+    camera, sound = FileCamera(clip), FileSound(speech)
+    peers = AiortcPeers(key, certificate, camera, sound, events.put_nowait, host_addresses=[DOOR_ADDRESS])
+    loop = asyncio.get_running_loop()
+    peers.open_link(LINK, ())
+    offered = await events.get()
+    if not isinstance(offered, LinkOffered):
+        raise TypeError(f"no offer but {offered}")
+    print(json.dumps({"sdp": offered.sdp}), flush=True)
+    sdp = json.loads(await loop.run_in_executor(None, sys.stdin.readline))["sdp"]
+    peers.accept(LINK, sdp, vet_answer(sdp).fingerprint)
+    while not isinstance(await events.get(), LinkOpened):
+        pass
+    peers.show_video(LINK, True)
+    peers.talk(LINK, True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    await peers.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
