@@ -4,7 +4,7 @@ import sys
 
 import alsaaudio
 
-from device.adapters.audio import PERIODS
+from device.adapters.audio.line import PERIODS
 
 PERIOD = 480
 

@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives import hashes
 from device.adapters.webrtc import AiortcPeers
 from device.core.events import Event, LinkOffered, LinkOpened
 from device.media.opus import BLOCK_BYTES, SAMPLES, OpusDecoder, OpusEncoder
-from device.ports import EncodedFrame, OpusPacket, Still, Stream, ToneName
+from device.ports import EncodedFrame, OpusPacket, Still, Stream, StreamFormat, ToneName
 from protocol.keys import new_key
 from protocol.sdp import vet_answer
-from tests.bench.media.material import FPS, access_units
+from tests.bench.media.material import BITRATE_BPS, FPS, HEIGHT, WIDTH, access_units
 from tests.harness.namespaces import DOOR_ADDRESS
 
 LINK = "l" * 22
+STREAMS: tuple[Stream, ...] = ("main", "small", "vp8")
 CLOCK = 90_000 // FPS
 
 
@@ -124,7 +125,8 @@ async def main(clip: Path, speech: Path) -> None:
     ).sign(key, hashes.SHA256())
     events: asyncio.Queue[Event] = asyncio.Queue()
     camera, sound = FileCamera(clip), FileSound(speech)
-    peers = AiortcPeers(key, certificate, camera, sound, events.put_nowait, host_addresses=[DOOR_ADDRESS])
+    formats = dict.fromkeys(STREAMS, StreamFormat(WIDTH, HEIGHT, FPS, BITRATE_BPS))
+    peers = AiortcPeers(key, certificate, camera, sound, formats, events.put_nowait, host_addresses=[DOOR_ADDRESS])
     loop = asyncio.get_running_loop()
     peers.open_link(LINK, ())
     offered = await events.get()
