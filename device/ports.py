@@ -112,6 +112,16 @@ class VideoSource(Protocol):
         """Let the camera go. May be called twice; viewers stay, and go on after the next `open`."""
 
 
+class FarEnd(Protocol):
+    """Somebody who is heard at the door: packets in as the network brings them."""
+
+    def put(self, timestamp: int, payload: bytes) -> None:
+        """A packet of Opus has arrived, with its RTP timestamp (48 kHz, 32 bits). Never waits; junk is a gap."""
+
+    def close(self) -> None:
+        """What was not played yet is forgotten. May be called twice."""
+
+
 class Sound(Protocol):
     """Microphone and loudspeaker at the door."""
 
@@ -120,8 +130,8 @@ class Sound(Protocol):
     def listen(self, sink: Callable[[OpusPacket], None]) -> Callable[[], None]:
         """Send the microphone to `sink`, on the event loop's thread. Returns how to stop."""
 
-    def play(self, pcm: bytes) -> None:
-        """Queue far-end sound: s16le, mono, 48 kHz, a multiple of 20 ms; the oldest is dropped when full."""
+    def far_end(self) -> "FarEnd":
+        """Somebody far away is to be heard at the door, until that is closed."""
 
     def tone(self, name: ToneName | None) -> None:
         """Play a tone until told otherwise; None stops it."""

@@ -86,7 +86,7 @@ def build_sound(config: Config, post: Post) -> Sound:
             log.warning("sound-not-taken", tone=name, why=str(error))
     night = sound.night and Night(sound.night.begins, sound.night.ends, Volume(sound.night.tones, sound.night.voice))
     mixer = Mixer(Tones(own), lambda: night.at(dt.datetime.now().astimezone().time()) if night else Volume())
-    return AlsaSound(sound.capture, sound.playback, sound.period_ms, mixer, post)
+    return AlsaSound(sound.capture, sound.playback, sound.period_ms, mixer, post, build_voice(config))
 
 
 def build_voice(config: Config) -> VoiceFilter | None:

@@ -1,23 +1,17 @@
-"""What the loudspeaker plays: the far end and the door's own tones, in blocks of 20 ms."""
+"""What the loudspeaker plays: the far end and the door's own tones, in blocks of 10 ms."""
 
 import datetime as dt
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES
+from device.media.opus import RATE_HZ
+from device.media.playout import BLOCK
 from device.media.tones import Tones
 from device.ports import ToneName
-
-QUEUE_BLOCKS = 10
-"""200 ms of far-end sound; the oldest is dropped when more arrives."""
-
-START_BLOCKS = 2
-"""40 ms are collected before playing begins, so that the first late packet is not a gap."""
 
 SPEECH = 184
 """Root mean square of a block from which somebody is speaking: 45 dB below full scale."""
@@ -25,7 +19,7 @@ SPEECH = 184
 DUCKED = 0.25
 """A tone under speech: 12 dB down."""
 
-HOLD_BLOCKS = 15
+HOLD_BLOCKS = 30
 """300 ms: pauses between words do not bring the tone back."""
 
 Samples = npt.NDArray[np.int16]
@@ -54,13 +48,22 @@ class Night:
         return self.volume if within else Volume()
 
 
+class Voice(Protocol):
+    """See `device.media.playout.Playout`."""
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def block(self, at: float) -> Samples | None: ...
+
+
 class Mixer:
     """Not safe for threads by itself. `volume` is asked at every block."""
 
     def __init__(self, tones: Tones, volume: Callable[[], Volume] = Volume) -> None:
         self._tones = tones
         self._volume = volume
-        self._far: deque[bytes] = deque(maxlen=QUEUE_BLOCKS)
+        self._voices: list[Voice] = []
         self._tone: Samples | None = None
         self._tone_at = 0
         self._fading: Samples | None = None
@@ -69,35 +72,40 @@ class Mixer:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is enough to begin playing."""
-        return self._tone is not None or len(self._far) >= START_BLOCKS
+        """Whether there is anything to play."""
+        return self._tone is not None or any(voice.waiting for voice in self._voices)
 
-    def play(self, pcm: bytes) -> None:
-        """Queue far-end sound: s16le, mono, 48 kHz, whole blocks."""
-        for at in range(0, len(pcm) - BLOCK_BYTES + 1, BLOCK_BYTES):
-            self._far.append(pcm[at : at + BLOCK_BYTES])
+    def join(self, voice: Voice) -> None:
+        """Somebody is heard from now on."""
+        self._voices.append(voice)
+
+    def leave(self, voice: Voice) -> None:
+        """And no longer; unknown voices are no error."""
+        if voice in self._voices:
+            self._voices.remove(voice)
 
     def tone(self, name: ToneName | None) -> None:
         """From its beginning, round and round; the former one ends without a click."""
         if self._tone is not None and self._tone_at > 0:  # it has been heard
-            last = self._tone[self._tone_at : self._tone_at + SAMPLES]
+            last = self._tone[self._tone_at : self._tone_at + BLOCK]
             self._fading = faded((last * self._tone_gain).astype(np.int16))
         self._tone = None if name is None else self._tones.get(name)
         self._tone_at = 0
 
-    def next_block(self) -> Samples | None:
-        """20 ms of what is to be heard; None for silence."""
+    def next_block(self, at: float) -> Samples | None:
+        """10 ms of what is to be heard, asked for at this monotonic time, in seconds; None for silence."""
         volume = self._volume()
         parts: list[npt.NDArray[np.floating[Any]]] = []
-        if self._far:
-            voice = np.frombuffer(self._far.popleft(), np.int16)
-            self._spoke_for = HOLD_BLOCKS if _rms(voice) > SPEECH else max(0, self._spoke_for - 1)
-            parts.append(voice * volume.voice)
-        else:
-            self._spoke_for = max(0, self._spoke_for - 1)
+        self._spoke_for = max(0, self._spoke_for - 1)
+        for voice in self._voices:
+            block = voice.block(at)
+            if block is not None:
+                parts.append(block * volume.voice)
+                if _rms(block) > SPEECH:
+                    self._spoke_for = HOLD_BLOCKS
         if self._tone is not None:
-            parts.append(self._tone[self._tone_at : self._tone_at + SAMPLES] * self._gains(volume.tones))
-            self._tone_at = (self._tone_at + SAMPLES) % len(self._tone)
+            parts.append(self._tone[self._tone_at : self._tone_at + BLOCK] * self._gains(volume.tones))
+            self._tone_at = (self._tone_at + BLOCK) % len(self._tone)
         if self._fading is not None:
             parts.append(self._fading.astype(float))
             self._fading = None
@@ -111,7 +119,7 @@ class Mixer:
         wanted = loudness * (DUCKED if self._spoke_for else 1.0)
         before = self._tone_gain if self._tone_at else wanted
         self._tone_gain = wanted
-        return np.linspace(before, wanted, SAMPLES)
+        return np.linspace(before, wanted, BLOCK)
 
 
 def faded(block: Samples) -> Samples:

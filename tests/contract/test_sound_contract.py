@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.adapters import audio
-from device.adapters.audio import AlsaSound
+from device.adapters.audio import AlsaSound, direction, line
 from device.core.events import Event, HardwareBack, HardwareFault
+from device.media.jitter import STALL_S
 from device.media.mixer import Mixer
-from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES
+from device.media.opus import BLOCK_BYTES, RATE_HZ, SAMPLES, OpusEncoder
+from device.media.rates import from_card
 from device.media.tones import Tones
-from device.ports import OpusPacket, Sound
+from device.ports import FarEnd, OpusPacket, Sound
 from tests.fakes.media import FakeSound
 from tests.harness import pulse as card
 from tests.harness.ears import read_raw, standing_out, write_tone
@@ -57,8 +58,8 @@ class Posted:
         return await asyncio.wait_for(self._events.get(), 10 * SCALE)
 
     @property
-    def empty(self) -> bool:
-        return self._events.empty()
+    def rest(self) -> list[Event]:
+        return [self._events.get_nowait() for _ in range(self._events.qsize())]
 
 
 class Listener:
@@ -113,7 +114,7 @@ async def paced_sound(paced: card.PulseDoor, monkeypatch: pytest.MonkeyPatch) ->
     sound.open()
     yield sound
     sound.close()
-    assert posted.empty
+    assert posted.rest == []
 
 
 @pytest.fixture(params=["fake", "alsa"])
@@ -165,7 +166,14 @@ async def test_sinks_are_called_on_the_event_loop(sound: Sound) -> None:
 async def test_tones_and_the_far_end_are_taken_at_any_time(sound: Sound) -> None:
     sound.tone("ringback")
     sound.tone("busy")
-    sound.play(sine(1000, 0.1).tobytes())
+    far_end = sound.far_end()
+    for timestamp, payload in spoken(1000, 0.1):
+        far_end.put(timestamp, payload)
+    far_end.put(0, b"junk")
+    far_end.put(0, b"")
+    far_end.close()
+    far_end.close()
+    far_end.put(0, spoken(1000, 0.02)[0][1])
     sound.tone(None)
     sound.tone(None)
     sound.close()
@@ -178,38 +186,147 @@ async def test_tones_and_the_far_end_are_taken_at_any_time(sound: Sound) -> None
 async def test_the_loudspeaker_plays_what_it_is_given(folder: Path) -> None:
     sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None)
     sound.open()
-    said = sine(1000, 0.2)
-    sound.play(said.tobytes())
-    await written(folder / "said.raw", len(said) * 2 + BLOCK_BYTES * (audio.TAIL_BLOCKS - audio.PERIODS))
+    await say(sound, spoken(1000, 1.0))
+    await written(folder / "said.raw", RATE_HZ * 3)
     sound.close()
     heard = np.fromfile(folder / "said.raw", np.int16)
-    assert np.array_equal(heard[: len(said)], said)
-    assert not heard[len(said) :].any(), "after the last sound there is silence"
+    loud = np.flatnonzero(np.abs(heard) > 1000)
+    assert 0.9 * RATE_HZ < loud[-1] - loud[0] < (1.1 + STALL_S) * RATE_HZ, "all of it, and its end invented"
+    assert standing_out(heard[loud[0] : loud[-1]] / 32768, 1000) > 30
+    assert not heard[loud[-1] + RATE_HZ // 4 :].any(), "after the last sound there is silence"
 
 
 async def test_a_stereo_card_plays_the_same_on_both_sides(folder: Path) -> None:
     sound = AlsaSound("hear", "say_two", 10, Mixer(Tones()), lambda _: None)
     sound.open()
-    said = sine(1000, 0.2)
-    sound.play(said.tobytes())
-    await written(folder / "said.raw", 2 * len(said) * 2)
+    await say(sound, spoken(1000, 0.5))
+    await written(folder / "said.raw", 2 * RATE_HZ)
     sound.close()
-    heard = np.fromfile(folder / "said.raw", np.int16).reshape(-1, 2)[: len(said)]
-    assert np.array_equal(heard[:, 0], said)
-    assert np.array_equal(heard[:, 1], said)
+    heard = np.fromfile(folder / "said.raw", np.int16)
+    heard = heard[: len(heard) // 2 * 2].reshape(-1, 2)
+    assert np.array_equal(heard[:, 0], heard[:, 1])
+    assert standing_out(heard[:, 0] / 32768, 1000) > 30
+
+
+def stubborn(monkeypatch: pytest.MonkeyPatch, rate_hz: int, sample_format: int) -> None:
+    """Make every card one that has this rate and format, and no other."""
+    real = alsaaudio.PCM
+
+    def only(**asked: Any) -> Any:
+        return real(**(asked | {"rate": rate_hz, "format": sample_format}))
+
+    monkeypatch.setattr(alsaaudio, "PCM", only)
+
+
+CARDS = [
+    (rate_hz, sample_format)
+    for rate_hz in (8_000, 16_000, 44_100, 48_000, 96_000)
+    for sample_format in (alsaaudio.PCM_FORMAT_S16_LE, alsaaudio.PCM_FORMAT_S32_LE)
+]
+
+
+@pytest.mark.parametrize(("rate_hz", "sample_format"), CARDS)
+async def test_whatever_rate_and_width_a_card_has_it_says_the_same(
+    rate_hz: int, sample_format: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn(monkeypatch, rate_hz, sample_format)
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None)
+    sound.open()
+    await say(sound, spoken(1000, 0.5))
+    width = 2 if sample_format == alsaaudio.PCM_FORMAT_S16_LE else 4
+    await written(folder / "said.raw", rate_hz * width // 2)
+    sound.close()
+    heard = np.fromfile(folder / "said.raw", "<i2" if width == 2 else "<i4").astype(float)
+    heard /= 2 ** (8 * width - 1)
+    assert np.abs(heard).max() == pytest.approx(12_000 / 32_768, rel=0.2)
+    assert standing_out(heard, 1000, rate_hz) > 30
+
+
+@pytest.mark.parametrize(("rate_hz", "sample_format"), CARDS)
+async def test_whatever_rate_and_width_a_card_has_it_hears_the_same(
+    rate_hz: int, sample_format: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn(monkeypatch, rate_hz, sample_format)
+    street = np.sin(2 * np.pi * STREET_HZ * np.arange(20 * rate_hz) / rate_hz)
+    narrow = sample_format == alsaaudio.PCM_FORMAT_S16_LE
+    wave = (12_000 * street).astype("<i2") if narrow else (12_000 * 65_536 * street).astype("<i4")
+    (folder / "street.raw").write_bytes(wave.tobytes())
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None)
+    sound.open()
+    heard = decode(await Listener(sound).until(15))
+    sound.close()
+    assert np.abs(heard[4 * SAMPLES :]).max() == pytest.approx(12_000 / 32_768, rel=0.2)
+    assert standing_out(heard[2 * SAMPLES :], STREET_HZ) > 30
 
 
 def test_a_stereo_microphone_is_mixed_to_one_channel() -> None:
     left, right = sine(500, 0.02), sine(1500, 0.02)
-    mixed = audio._mixed_down(np.column_stack([left, right]).tobytes(), 2)
-    assert np.abs(np.frombuffer(mixed, np.int16) - (left / 2 + right / 2)).max() <= 1
+    mixed = from_card(np.column_stack([left, right]).tobytes(), 16, 2)
+    assert np.abs(mixed - (left / 2 + right / 2)).max() <= 1
+
+
+async def test_a_card_that_keeps_no_time_is_kept_to_ours(sound: Sound) -> None:
+    if isinstance(sound, FakeSound):
+        pytest.skip("a fake has no clock")
+    listener = Listener(sound)
+    began = time.monotonic()
+    packets = await listener.until(55)
+    assert (packets[-1].pts - packets[0].pts) / RATE_HZ < 1.05 * (time.monotonic() - began) + 0.2
+
+
+class Ears:
+    """A filter that keeps what it is given, and hands on silence."""
+
+    def __init__(self) -> None:
+        self.near: list[Samples] = []
+        self.far: list[Samples] = []
+        self.resets = 0
+        self.threads: set[str] = set()
+
+    def reset(self) -> None:
+        self.resets += 1
+        self.threads.add(threading.current_thread().name)
+
+    def process(self, near: Samples, far: Samples) -> Samples:
+        self.near.append(near)
+        self.far.append(far)
+        self.threads.add(threading.current_thread().name)
+        return np.zeros(480, np.int16)
+
+
+async def test_the_filter_gets_what_is_heard_and_said_and_its_word_is_final(folder: Path) -> None:
+    ears = Ears()
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None, ears)
+    sound.open()
+    listener = Listener(sound)
+    await listener.until(10)
+    assert not np.concatenate(ears.far).any(), "nobody has said anything yet"
+    await say(sound, spoken(1000, 0.6))
+    listener.stop()
+    sound.close()
+    assert folder
+    assert (ears.resets, ears.threads) == (1, {"microphone"})
+    assert {part.shape for part in (*ears.near, *ears.far)} == {(480,)}
+    assert standing_out(np.concatenate(ears.near) / 32768, STREET_HZ) > 30
+    assert standing_out(np.concatenate(ears.far) / 32768, 1000) > 30
+    assert np.abs(decode(listener.packets)).max() < 0.001
+
+
+async def test_nothing_is_filtered_while_nobody_listens(folder: Path) -> None:
+    ears = Ears()
+    sound = AlsaSound("hear", "say", 10, Mixer(Tones()), lambda _: None, ears)
+    sound.open()
+    await say(sound, spoken(1000, 0.3))
+    sound.close()
+    assert folder
+    assert (ears.near, ears.resets) == ([], 0)
 
 
 # A card that fails
 
 
 async def test_a_missing_card_is_a_fault_once_and_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "RETRY_S", 0.05)
+    monkeypatch.setattr(direction, "RETRY_S", 0.05)
     posted = Posted()
     sound = AlsaSound("hear", "not_there", 10, Mixer(Tones()), posted.post)
     sound.open()
@@ -218,7 +335,7 @@ async def test_a_missing_card_is_a_fault_once_and_comes_back(folder: Path, monke
     assert fault.what == "loudspeaker"
     assert "'not_there'" in fault.detail
     assert len(await Listener(sound).until(3)) == 3, "the microphone works all the same"
-    assert posted.empty
+    assert posted.rest == []
     plugged_in = folder / "plugged-in.conf"  # another file: ALSA notices changes of one only by the second
     plugged_in.write_text((folder / "asound.conf").read_text() + "pcm.not_there { type null }\n")
     monkeypatch.setenv("ALSA_CONFIG_PATH", str(plugged_in))
@@ -227,18 +344,18 @@ async def test_a_missing_card_is_a_fault_once_and_comes_back(folder: Path, monke
 
 
 async def test_a_card_that_dies_while_it_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio, "RETRY_S", 0.05)
+    monkeypatch.setattr(direction, "RETRY_S", 0.05)
     posted = Posted()
     sound = AlsaSound("hear", "say", 10, Mixer(Tones()), posted.post)
     sound.open()
     listener = Listener(sound)
     await listener.until(3)
 
-    def broken(_: object, __: str) -> bytes:
+    def broken(*_: object) -> bytes:
         raise alsaaudio.ALSAAudioError("No such device [hear]")
 
     with monkeypatch.context() as patch:
-        patch.setattr(audio, "_mixed_down", broken)
+        patch.setattr(line, "from_card", broken)
         fault = await posted.next()
         assert isinstance(fault, HardwareFault)
         assert fault.what == "microphone"
@@ -249,7 +366,9 @@ async def test_a_card_that_dies_while_it_is_heard(folder: Path, monkeypatch: pyt
     sound.close()
 
 
-async def test_a_card_that_cannot_do_48_khz_says_what_to_name_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_card_with_a_format_that_nobody_knows_says_what_to_name_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Telephone:
         """A card for telephone sound."""
 
@@ -257,7 +376,7 @@ async def test_a_card_that_cannot_do_48_khz_says_what_to_name_instead(monkeypatc
             pass
 
         def info(self) -> dict[str, object]:
-            return {"rate": 8000, "format": alsaaudio.PCM_FORMAT_S16_LE, "format_name": "S16_LE", "channels": 1}
+            return {"rate": 8000, "format": alsaaudio.PCM_FORMAT_MU_LAW, "format_name": "MU_LAW", "channels": 1}
 
         def close(self) -> None:
             pass
@@ -269,7 +388,7 @@ async def test_a_card_that_cannot_do_48_khz_says_what_to_name_instead(monkeypatc
     faults = [await posted.next(), await posted.next()]
     sound.close()
     assert [fault.what for fault in faults if isinstance(fault, HardwareFault)] == ["microphone", "loudspeaker"]
-    assert all("8000 Hz" in fault.detail and "plug:hw:1" in fault.detail for fault in faults)  # type: ignore[union-attr] # seen above
+    assert all("MU_LAW" in fault.detail and "plug:hw:1" in fault.detail for fault in faults)  # type: ignore[union-attr] # seen above
 
 
 # In real time
@@ -312,18 +431,63 @@ async def test_the_loudspeaker_is_heard_in_the_room(
     paced_sound: AlsaSound, paced: card.PulseDoor, tmp_path: Path
 ) -> None:
     room = tmp_path / "room.raw"
-    far = sine(1000, 1.5)
     with paced.record_speaker(room):
         await written(room, BLOCK_BYTES)
-        for start in range(0, len(far), SAMPLES):  # as a peer sends it: a packet each 20 ms
-            paced_sound.play(far[start : start + SAMPLES].tobytes())
-            await asyncio.sleep(0.02)
+        await say(paced_sound, spoken(1000, 1.5))
         paced_sound.tone("busy")
         await written(room, room.stat().st_size + RATE_HZ * 2)
         paced_sound.tone(None)
     heard = read_raw(room)
     assert standing_out(heard, 1000) > 30
     assert standing_out(heard, 425) > 30
+
+
+async def test_cards_that_are_pulled_and_plugged_in_during_a_call_are_one_fault_each_and_sound_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if reason := card.missing():
+        pytest.skip(reason)
+    monkeypatch.setattr(direction, "RETRY_S", 0.1)
+    posted = Posted()
+    with card.pulse_door() as door:
+        for name, value in door.env.items():
+            monkeypatch.setenv(name, value)
+        sound = AlsaSound("door_capture", "door_playback", 10, Mixer(Tones()), posted.post)
+        sound.open()
+        listener = Listener(sound)
+        await listener.until(5)
+        talk = asyncio.create_task(say(sound, spoken(1000, 30)))
+        await asyncio.to_thread(door.pull)
+        faults = [await posted.next(), await posted.next()]
+        assert {fault.what for fault in faults if isinstance(fault, HardwareFault)} == {"microphone", "loudspeaker"}
+        await asyncio.to_thread(door.plug_in)
+        back = [await posted.next(), await posted.next()]
+        assert set(back) == {HardwareBack("microphone"), HardwareBack("loudspeaker")}
+        await listener.until(len(listener.packets) + 10)
+        with door.record_speaker(tmp_path / "room.raw"):
+            await written(tmp_path / "room.raw", RATE_HZ * 2)
+        talk.cancel()
+        sound.close()
+    assert standing_out(read_raw(tmp_path / "room.raw"), 1000) > 30
+    assert posted.rest == []
+
+
+async def test_cards_that_were_away_while_nobody_looked_work_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := card.missing():
+        pytest.skip(reason)
+    monkeypatch.setattr(direction, "RETRY_S", 0.01)
+    posted = Posted()
+    with card.pulse_door() as door:
+        for name, value in door.env.items():
+            monkeypatch.setenv(name, value)
+        sound = AlsaSound("door_capture", "door_playback", 10, Mixer(Tones()), posted.post)
+        sound.open()
+        await asyncio.to_thread(door.pull)
+        await asyncio.to_thread(door.plug_in)
+        sound.tone("busy")
+        await Listener(sound).until(20)
+        sound.close()
+    assert posted.rest == []
 
 
 async def test_an_idle_door_uses_no_processor(paced_sound: AlsaSound) -> None:
@@ -348,6 +512,24 @@ async def written(path: Path, size: int) -> None:
     while _size(path) < size:
         assert time.monotonic() < deadline, f"{path.name} stays below {size} bytes"
         await asyncio.sleep(0.01)
+
+
+def spoken(hz: float, seconds: float) -> list[tuple[int, bytes]]:
+    """A tone as a peer sends it: RTP timestamps and packets of Opus."""
+    encoder, wave = OpusEncoder(), sine(hz, seconds)
+    return [(at, encoder.encode(wave[at : at + SAMPLES].tobytes(), at)) for at in range(0, len(wave), SAMPLES)]
+
+
+async def say(sound: Sound, packets: list[tuple[int, bytes]]) -> FarEnd:
+    """As a peer does: a packet each 20 ms."""
+    far_end = sound.far_end()
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    for timestamp, payload in packets:
+        far_end.put(timestamp, payload)
+        due += 0.02
+        await asyncio.sleep(due - loop.time())
+    return far_end
 
 
 def _size(path: Path) -> int:

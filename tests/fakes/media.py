@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
+from device.media.opus import OpusDecoder, duration
 from device.ports import EncodedFrame, OpusPacket, Still, Stream, StreamFormat, ToneName
 
 FORMATS: Mapping[Stream, StreamFormat] = {
@@ -107,12 +108,33 @@ def _video_encoder(codec: str) -> Any:
     return av.CodecContext.create(codec, "w")
 
 
+class FakeFarEnd:
+    """`device.ports.FarEnd`: decodes what comes, in the order in which it comes."""
+
+    def __init__(self, played: bytearray) -> None:
+        self.packets: list[tuple[int, bytes]] = []
+        self._played: bytearray | None = played
+        self._decoder = OpusDecoder()
+
+    def put(self, timestamp: int, payload: bytes) -> None:
+        if self._played is None:
+            return
+        self.packets.append((timestamp, payload))
+        decoded = self._decoder.decode(payload) if duration(payload) else None
+        if decoded is not None:
+            self._played += decoded.tobytes()
+
+    def close(self) -> None:
+        self._played = None
+
+
 class FakeSound:
     """`device.ports.Sound`: `speak` sends 20 ms of a tone to whoever listens; `played` is what the door would say."""
 
     def __init__(self) -> None:
         self.sinks: list[Callable[[OpusPacket], None]] = []
         self.played = bytearray()
+        self.far_ends: list[FakeFarEnd] = []
         self.tones: list[ToneName | None] = []
         self._encoder = av.CodecContext.create("libopus", "w")
         self._encoder.format = "s16"
@@ -127,8 +149,9 @@ class FakeSound:
         self.sinks.append(sink)
         return lambda: self.sinks.remove(sink)
 
-    def play(self, pcm: bytes) -> None:
-        self.played += pcm
+    def far_end(self) -> FakeFarEnd:
+        self.far_ends.append(FakeFarEnd(self.played))
+        return self.far_ends[-1]
 
     def tone(self, name: ToneName | None) -> None:
         self.tones.append(name)

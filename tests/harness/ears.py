@@ -28,16 +28,16 @@ def read_raw(path: Path) -> Samples:
     return np.fromfile(path, "<i2").astype(np.float64) / 32768
 
 
-def standing_out(samples: Samples, hz: float) -> float:
+def standing_out(samples: Samples, hz: float, rate_hz: int = RATE_HZ) -> float:
     """By how many dB the strongest moment of `hz` stands above the median of its spectrum; 0 for silence."""
-    size = 4800
+    size = rate_hz // 10
     best = 0.0
     for start in range(0, len(samples) - size, size):
         part = samples[start : start + size]
         if np.abs(part).max() < 0.001:
             continue
         spectrum = np.abs(np.fft.rfft(part * np.hanning(size)))
-        index = round(hz * size / RATE_HZ)
+        index = round(hz * size / rate_hz)
         peak = spectrum[index - 1 : index + 2].max()
         best = max(best, float(20 * np.log10(peak / (np.median(spectrum) + 1e-9))))
     return best

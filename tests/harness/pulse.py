@@ -51,6 +51,7 @@ class PulseDoor:
 
     folder: Path
     env: dict[str, str]
+    _server: "subprocess.Popen[bytes] | None" = None
 
     def say(self, wav: Path) -> "subprocess.Popen[bytes]":
         """Play a file into the street; the caller ends it."""
@@ -77,6 +78,36 @@ class PulseDoor:
                 recorder.terminate()
                 recorder.wait(5)
 
+    def plug_in(self) -> None:
+        """Start the sound server: the cards are there."""
+        socket = self.folder / "native"
+        command = [
+            "pulseaudio",
+            "-n",
+            "-F",
+            str(self.folder / "pulse.pa"),
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--use-pid-file=no",
+        ]
+        with (self.folder / "pulse.log").open("ab") as log:
+            self._server = subprocess.Popen(
+                command, env={**os.environ, **self.env, "PULSE_SERVER": ""}, stdout=log, stderr=subprocess.STDOUT
+            )
+        wait_until("PulseAudio's socket", socket.exists, 15)
+
+    def pull(self) -> None:
+        """End the sound server: the cards are gone, and whoever uses them has an error."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(5)
+        if server.poll() is None:
+            server.kill()
+            server.wait()
+
 
 @contextlib.contextmanager
 def pulse_door(*, home: bool = False) -> Iterator[PulseDoor]:
@@ -92,27 +123,9 @@ def pulse_door(*, home: bool = False) -> Iterator[PulseDoor]:
             "PULSE_SERVER": f"unix:{socket}",
             "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
         }
-        command = [
-            "pulseaudio",
-            "-n",
-            "-F",
-            str(folder / "pulse.pa"),
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--use-pid-file=no",
-        ]
-        log = (folder / "pulse.log").open("wb")
-        server = subprocess.Popen(
-            command, env={**os.environ, **env, "PULSE_SERVER": ""}, stdout=log, stderr=subprocess.STDOUT
-        )
+        door = PulseDoor(folder, env)
         try:
-            wait_until("PulseAudio's socket", socket.exists, 15)
-            yield PulseDoor(folder, env)
+            door.plug_in()
+            yield door
         finally:
-            server.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(5)
-            if server.poll() is None:
-                server.kill()
-                server.wait()
-            log.close()
+            door.pull()

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from device.media.mixer import DUCKED, HOLD_BLOCKS, QUEUE_BLOCKS, Mixer, Night, Volume
-from device.media.opus import RATE_HZ, SAMPLES
+from device.media.mixer import DUCKED, HOLD_BLOCKS, Mixer, Night, Volume
+from device.media.opus import RATE_HZ
+from device.media.playout import BLOCK
 from device.media.tones import Tones, tone
 
 Samples = npt.NDArray[np.int16]
@@ -16,11 +17,11 @@ TONES = Tones()
 
 
 def sine(hz: float, level: float = 6000, blocks: int = 1) -> Samples:
-    return (level * np.sin(2 * np.pi * hz * np.arange(SAMPLES * blocks) / RATE_HZ)).astype(np.int16)
+    return (level * np.sin(2 * np.pi * hz * np.arange(BLOCK * blocks) / RATE_HZ)).astype(np.int16)
 
 
 def block_of(mixer: Mixer) -> Samples:
-    block = mixer.next_block()
+    block = mixer.next_block(0.0)
     assert block is not None
     return block
 
@@ -29,39 +30,60 @@ def loudness(block: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(block.astype(float)))))
 
 
-def test_of_too_much_the_oldest_is_dropped() -> None:
+class FakeVoice:
+    """Says the blocks that it was given."""
+
+    def __init__(self, *blocks: Samples) -> None:
+        self.blocks = list(blocks)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self.blocks)
+
+    def block(self, at: float) -> Samples | None:
+        return self.blocks.pop(0) if self.blocks else None
+
+
+def test_voices_are_heard_together_until_they_leave() -> None:
+    one, other = FakeVoice(sine(50), sine(50)), FakeVoice(sine(700), sine(700))
     mixer = Mixer(TONES)
-    for number in range(QUEUE_BLOCKS + 5):
-        mixer.play(np.full(SAMPLES, number, np.int16).tobytes())
-    assert [int(block_of(mixer)[0]) for _ in range(QUEUE_BLOCKS)] == list(range(5, QUEUE_BLOCKS + 5))
-    assert mixer.next_block() is None
+    assert not mixer.wanted
+    mixer.join(one)
+    mixer.join(other)
+    assert mixer.wanted
+    assert np.array_equal(block_of(mixer), sine(50) + sine(700))
+    mixer.leave(other)
+    mixer.leave(other)
+    assert np.array_equal(block_of(mixer), sine(50))
+    assert not mixer.wanted
+    assert mixer.next_block(0.0) is None
 
 
 def test_tone_and_far_end_are_mixed_and_a_stopped_tone_fades() -> None:
     mixer = Mixer(TONES)
-    quiet = np.full(SAMPLES, 20, np.int16)
+    quiet = np.full(BLOCK, 20, np.int16)
     mixer.tone("busy")
-    assert np.array_equal(block_of(mixer), tone("busy")[:SAMPLES])
-    mixer.play(quiet.tobytes())
-    assert np.array_equal(block_of(mixer), tone("busy")[SAMPLES : 2 * SAMPLES] + quiet)
+    assert np.array_equal(block_of(mixer), tone("busy")[:BLOCK])
+    mixer.join(FakeVoice(quiet))
+    assert np.array_equal(block_of(mixer), tone("busy")[BLOCK : 2 * BLOCK] + quiet)
     mixer.tone(None)
     last = block_of(mixer)
     assert last[:48].any()
-    assert not last[480:].any()
-    assert mixer.next_block() is None
+    assert not last[240:].any()
+    assert mixer.next_block(0.0) is None
 
 
 def test_a_tone_is_ducked_while_somebody_talks_and_comes_back_after_a_pause() -> None:
     mixer = Mixer(TONES)
     mixer.tone("ringback")
-    alone = loudness(block_of(mixer)[SAMPLES // 2 :])
+    alone = loudness(block_of(mixer)[BLOCK // 2 :])
+    voice = FakeVoice(*[sine(100, 400)] * 4)
+    mixer.join(voice)
     levels = []
-    for number in range(4 + HOLD_BLOCKS + 2):
-        if number < 4:
-            mixer.play(sine(50, 400).tobytes())
+    for _ in range(4 + HOLD_BLOCKS + 2):
         block = block_of(mixer)
-        spectrum = np.abs(np.fft.rfft(block * np.hanning(SAMPLES)))
-        levels.append(spectrum[round(425 * SAMPLES / RATE_HZ)])
+        spectrum = np.abs(np.fft.rfft(block * np.hanning(BLOCK)))
+        levels.append(spectrum[round(425 * BLOCK / RATE_HZ)])
     assert levels[2] == pytest.approx(levels[-1] * DUCKED, rel=0.1)
     assert levels[4 + HOLD_BLOCKS // 2] == pytest.approx(levels[2], rel=0.1), "a pause between words"
     assert alone > 0
@@ -73,7 +95,7 @@ def test_ducking_makes_no_click() -> None:
     heard = []
     for number in range(20):
         if 5 <= number < 8:
-            mixer.play(sine(100, 300).tobytes())
+            mixer.join(FakeVoice(sine(100, 300)))
         heard.append(block_of(mixer).astype(int))
     assert np.abs(np.diff(np.concatenate(heard))).max() < 800
 
@@ -97,8 +119,8 @@ def test_night(begins: tuple[int, int], ends: tuple[int, int], now: tuple[int, i
 def test_at_night_tones_and_voices_are_quieter_each_by_its_own_factor() -> None:
     mixer = Mixer(TONES, lambda: Volume(tones=0.25, voice=0.5))
     voice = sine(700)
-    mixer.play(voice.tobytes())
+    mixer.join(FakeVoice(voice))
     assert np.abs(block_of(mixer) - voice / 2).max() <= 1
     silent = Mixer(TONES, lambda: Volume(tones=0.25, voice=0.5))
     silent.tone("busy")
-    assert np.abs(block_of(silent) - tone("busy")[:SAMPLES] / 4).max() <= 1
+    assert np.abs(block_of(silent) - tone("busy")[:BLOCK] / 4).max() <= 1

@@ -34,7 +34,7 @@ class LinkMedia:
     ) -> None:
         self.video = PacketTrack("video", self._ask_key_frame)
         self.audio = PacketTrack("audio")
-        self.inlet = SoundInlet(sound.play)
+        self.inlet = SoundInlet(sound)
         self._name = name
         self._camera = camera
         self._microphone = sound

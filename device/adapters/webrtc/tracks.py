@@ -1,4 +1,4 @@
-"""Media of one link: encoded packets out through a bounded queue, Opus in through a small reorder buffer."""
+"""Media of one link: encoded packets out through a bounded queue, Opus in to the loudspeaker."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,8 @@ from typing import Any, Literal
 import av
 from aiortc import MediaStreamTrack
 from aiortc.rtp import RtpPacket
-from av.audio.codeccontext import AudioCodecContext
+
+from device.ports import FarEnd, Sound
 
 VIDEO_CLOCK = Fraction(1, 90_000)
 AUDIO_CLOCK = Fraction(1, 48_000)
@@ -19,12 +20,6 @@ QUEUED_FRAMES = 8
 
 QUEUED_SOUND = 10
 """200 ms of Opus packets."""
-
-REORDERED = 3
-"""Packets to wait for one that is missing: 60 ms."""
-
-BLOCK = 1920
-"""Bytes of 20 ms of s16le mono at 48 kHz."""
 
 
 class PacketTrack(MediaStreamTrack):
@@ -82,71 +77,23 @@ class PacketTrack(MediaStreamTrack):
 
 
 class SoundInlet:
-    """Stands where the library's jitter buffer stood: puts packets in order and decodes them on the spot.
+    """Stands where the library's jitter buffer stood: hands packets on as they come, while told to.
 
-    Nothing is decoded unless `listening`. A missing packet is waited for while at most REORDERED later ones have come.
-    `play` gets s16le mono at 48 kHz in multiples of 20 ms.
+    Reordering, concealment and decoding are the loudspeaker's, which alone knows when it will need what.
     """
 
-    def __init__(self, play: Callable[[bytes], None]) -> None:
-        self._play = play
-        self._decoder: AudioCodecContext | None = None
-        self._waiting: dict[int, bytes] = {}
-        self._next: int | None = None
-        self._pcm = bytearray()
-
-    @property
-    def listening(self) -> bool:
-        return self._decoder is not None
+    def __init__(self, sound: Sound) -> None:
+        self._sound = sound
+        self._far_end: FarEnd | None = None
 
     def listen(self, on: bool) -> None:
-        """Begin or end decoding; either way what was left is forgotten."""
-        self._decoder = _opus_decoder() if on else None
-        self._waiting.clear()
-        self._next = None
-        self._pcm.clear()
+        """Begin or end; either way what was left is forgotten."""
+        if self._far_end is not None:
+            self._far_end.close()
+        self._far_end = self._sound.far_end() if on else None
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         """The jitter buffer's method. Never asks for a key frame and never hands on a frame."""
-        if self._decoder is not None:
-            self._reorder(packet.sequence_number, packet.payload)
+        if self._far_end is not None and packet.payload:
+            self._far_end.put(packet.timestamp, packet.payload)
         return False, None
-
-    def _reorder(self, number: int, payload: bytes) -> None:
-        if self._next is None:
-            self._next = number
-        ahead = (number - self._next) & 0xFFFF
-        if ahead >= 0x8000:
-            return  # late, or twice
-        if ahead > 100:  # the sender began anew
-            self._waiting.clear()
-            self._next = number
-        self._waiting[number] = payload
-        while self._waiting:
-            if self._next in self._waiting:
-                self._decode(self._waiting.pop(self._next))
-            elif len(self._waiting) <= REORDERED:
-                return
-            self._next = (self._next + 1) & 0xFFFF
-
-    def _decode(self, payload: bytes) -> None:
-        if self._decoder is None or not payload:
-            return
-        try:
-            frames = self._decoder.decode(av.Packet(payload))
-        except av.FFmpegError:
-            return  # one packet of a verified peer is no Opus: a gap of 20 ms
-        for frame in frames:
-            self._pcm += bytes(frame.planes[0])[: frame.samples * 2]
-        ready = len(self._pcm) // BLOCK * BLOCK
-        if ready:
-            self._play(bytes(self._pcm[:ready]))
-            del self._pcm[:ready]
-
-
-def _opus_decoder() -> AudioCodecContext:
-    decoder = av.CodecContext.create("libopus", "r")
-    decoder.format = "s16"
-    decoder.layout = "mono"
-    decoder.sample_rate = 48_000
-    return decoder
