@@ -116,6 +116,8 @@ class World:
             f"[door.main]\nopen_s = {options.open_s}\n[lamp]\n"
             f"[call]\nring_s = {options.ring_s}\n[links]\nstanding = {str(options.standing).lower()}\n"
             f'[sound]\ncapture = "{options.capture}"\nplayback = "{options.playback}"\n'
+            # Both ends say steady tones at once and no wall answers: the canceller takes the street's for the page's.
+            "[sound.voice]\noff = true\n"
             f"[media]\nhost_addresses = {addresses}\n{options.extra}",
             encoding="utf-8",
         )
