@@ -52,6 +52,13 @@ def test_only_who_is_not_answered_leaves_a_picture(make_world: MakeWorld, make_p
     assert told is not None
     assert pressed_at + 1 < told < pressed_at + 6, "taken while it rang, a moment after the press"
 
+    # Whom it rang is told of both calls by the door, over the link, with the picture of the one.
+    rows = alice.page.locator("#calls-front-door li")
+    rows.nth(1).wait_for()
+    assert [row.get_attribute("data-outcome") for row in rows.all()] == ["missed", "answered"]
+    alice.page.wait_for_function("document.querySelector('#calls-front-door img')?.naturalWidth === 1280")
+    assert alice.page.locator("#calls-front-door img").count() == 1
+
 
 def test_who_finds_nobody_leaves_a_picture_too(make_world: MakeWorld) -> None:
     home = make_world()
