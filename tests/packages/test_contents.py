@@ -15,6 +15,9 @@ from deb.environment import OURS
 from deb.targets import PACKAGES, ROOT, SUITES, Package, Target
 from tests.packages.conftest import FIRST, WHEN
 
+pytestmark = pytest.mark.timeout(1200)
+"""The first test waits for packages to be built and for a Debian to be made."""
+
 AARCH64 = 183
 """EM_AARCH64 of the ELF header (elf.h)."""
 

@@ -7,6 +7,9 @@ import pytest
 
 from tests.packages.conftest import FIRST, SECOND, Debian
 
+pytestmark = pytest.mark.timeout(1200)
+"""The first test waits for packages to be built and for a Debian to be made."""
+
 DEVICE = "doorward-device"
 HOME = "/opt/doorward/device"
 ENABLED = "etc/systemd/system/multi-user.target.wants"

@@ -33,7 +33,10 @@ export class FakeDoor {
     this.video.setCodecPreferences([h264, ...codecs.filter((c) => /VP8|rtx/.test(c.mimeType))]);
     this.audio = this.pc.addTransceiver("audio", { direction: "sendrecv" });
     this.audio.setCodecPreferences(RTCRtpSender.getCapabilities("audio").codecs.filter((c) => /opus/.test(c.mimeType)));
-    this.pc.ontrack = ({ track }) => (this.remote = track);
+    this.pc.ontrack = ({ track }) => {
+      this.ear = Object.assign(new Audio(), { srcObject: new MediaStream([track]) });
+      void this.ear.play(); // what nobody listens to, a browser does not decode
+    };
     this.pc.onicecandidate = ({ candidate }) => this.candidates.push(candidate?.toJSON() ?? null);
     this.newChannel("control", { protocol: "doorward.v1" });
     return certificate.getFingerprints()[0].value.toUpperCase();

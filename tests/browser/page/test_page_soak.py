@@ -10,8 +10,8 @@ from tests.browser.page.stand import IDLE, RINGING, DoorPage, House, Server, pha
 from tests.browser.page.test_page_calls import MISSED
 from tests.browser.page.test_page_link import linked
 
-RINGS = int(os.environ.get("DOORWARD_RINGS", "60"))
-WARM = 20
+RINGS = int(os.environ.get("DOORWARD_RINGS", "200"))
+WARM = 100
 """Rings until every part of the page has been used."""
 
 HEAP_GROWTH = 400_000
