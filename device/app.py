@@ -179,6 +179,9 @@ class Daemon:
         self._attempt("buttons", self._panel.open)
         if "buttons" in self._failed:
             return False
+        if "strike" in self._failed:  # asked for before it was ours: it can be released now
+            self._failed.discard("strike")
+            self._post(HardwareBack("strike"))
         log.info("armed", after_s=self._age())
         self._service.ready()
         return True

@@ -20,6 +20,7 @@ from device.core.events import (
     LinkUp,
     Pressed,
     RosterChanged,
+    SignalingUp,
     Typing,
 )
 from device.core.faults import Faults
@@ -127,8 +128,10 @@ class Call:
                 old = picture.plain | {link} if plain else picture.plain - {link}
                 self._picture = replace(picture, links={**picture.links, link: answerer}, plain=old)
                 self._reached = self._reached or self.rings(answerer)
-            case LinkDown(link, _):
-                return self._link_down(link, now)
+            case LinkDown(link, answerer):
+                return self._link_down(link, now) or self._wake({answerer})
+            case SignalingUp():
+                return self._wake()
             case RosterChanged(roster):
                 return self._roster_changed(roster, now)
             case Held(button):
@@ -280,6 +283,22 @@ class Call:
             case Ringing() as ringing if roster is None:
                 return self._end(ringing, "failed", now)
         return []
+
+    def _wake(self, only: set[str] | None = None) -> list[Effect]:
+        """Whoever is rung and has no link, or no longer, is woken: a telephone may have fallen asleep before the press,
+        and the server have been away at the time. Where somebody was woken before, the server takes it for one ring.
+        """
+        if not isinstance(self._phase, Ringing):
+            return []
+        ringing, found = self._phase, reach(self._picture, self._phase.button)
+        absent = tuple(
+            who
+            for who in found.absent
+            if who in ringing.rung and who not in ringing.declined and (only is None or who in only)
+        )
+        wake = replace(found, absent=absent).wakes(ringing.call, ringing.button)
+        self._waking = self._waking or bool(wake)
+        return wake
 
     # The end of things
 

@@ -107,7 +107,7 @@ class PushServices:
             path = self._folder / f"{key}.json"
             write_atomically(path, encode(subscription))
             path.chmod(0o600)
-        except (PeerError, OSError) as error:
+        except (PeerError, OSError, ValueError) as error:  # ValueError: an address that is none, such as https://[a
             log.warning("push-subscription-refused", why=str(error)[:200])
             return
         self._kept[key] = subscription

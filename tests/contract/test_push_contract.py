@@ -142,11 +142,11 @@ async def test_redirects_are_not_followed(tmp_path: Path, certificate: Path) -> 
 
 
 async def test_no_private_address_is_knocked_at(tmp_path: Path, certificate: Path) -> None:
-    """By its number it is not even kept; by a name that leads there, nothing is sent."""
+    """By its number it is not even kept, nor is what is no address; by a name that leads there, nothing is sent."""
     config = PushConfig(contact=CONFIG.contact)
     async with standing(tmp_path, certificate, config) as stand:
         port = stand.service.origin.rpartition(":")[2]
-        for host in ("127.0.0.1", "[::1]", "10.0.0.1", "[::ffff:192.168.1.1]", "169.254.169.254"):
+        for host in ("127.0.0.1", "[::1]", "10.0.0.1", "[::ffff:192.168.1.1]", "169.254.169.254", "[a"):
             stand.pushes.perform(Subscribe(KEY, stand.browser.subscription(f"https://{host}:{port}/push/x")))
         assert kept(tmp_path) == []
         with pytest.raises(OSError, match="no public address"):

@@ -137,6 +137,31 @@ def test_those_without_a_link_are_woken_and_let_sleep_again() -> None:
     assert tell.message == RingEnded(call=ONE)
 
 
+def test_whose_telephone_falls_asleep_while_it_rings_is_woken() -> None:
+    stage = CallStage(links=("alice", "alice/tablet", "bob"))
+    assert of(Tell, stage.does(Pressed("flat-1"))) == []
+    assert of(Tell, stage.does(LinkDown("alice", "alice"))) == [], "the tablet still rings"
+    (tell,) = of(Tell, stage.does(LinkDown("alice/tablet", "alice")))
+    assert tell.message == Ring(call=ONE, button="flat-1", answerers=["alice"])
+    (tell,) = of(Tell, stage.says("bob", AnswerCall, call=ONE))
+    assert tell.message == RingEnded(call=ONE)
+    assert of(Tell, stage.does(LinkDown("bob", "bob"))) == [], "nobody is woken for a call that was answered"
+
+
+def test_who_declined_is_not_woken_when_the_link_goes() -> None:
+    stage = CallStage(links=("alice", "bob"))
+    stage.does(Pressed("flat-1"))
+    stage.says("alice", Decline, call=ONE)
+    assert of(Tell, stage.does(LinkDown("alice", "alice"))) == []
+
+
+def test_a_server_that_comes_back_while_it_rings_wakes_who_has_no_link() -> None:
+    stage = CallStage(links=("alice",), online=False)
+    assert of(Tell, stage.does(Pressed("flat-1"))) == []
+    (tell,) = of(Tell, stage.does(welcome()))
+    assert tell.message == Ring(call=ONE, button="flat-1", answerers=["bob"])
+
+
 def test_who_links_while_it_rings_sees_the_door_at_once() -> None:
     stage = CallStage(links=())
     stage.does(Pressed("flat-1"))
