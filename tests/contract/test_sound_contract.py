@@ -427,6 +427,43 @@ async def test_what_the_street_says_is_heard(paced_sound: AlsaSound, paced: card
         player.wait(5)
 
 
+async def test_what_was_said_before_anybody_listened_is_heard_by_nobody(
+    paced_sound: AlsaSound, paced: card.PulseDoor, tmp_path: Path
+) -> None:
+    before = paced.say(write_tone(tmp_path / "before.wav", 620, 1.0))
+    assert await asyncio.to_thread(before.wait, 10 * SCALE) == 0
+    listener = Listener(paced_sound)
+    assert standing_out(decode(await listener.until(50)), 620) < 10
+
+
+async def test_a_microphone_that_was_not_read_for_long_goes_on_with_what_is_said_now(
+    paced: card.PulseDoor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in paced.env.items():
+        monkeypatch.setenv(name, value)
+    held, filtered = threading.Event(), threading.Event()
+
+    class Holding(Ears):
+        def process(self, near: Samples, far: Samples) -> Samples:
+            super().process(near, far)
+            filtered.set()
+            held.wait(20 * SCALE)
+            return near
+
+    sound = AlsaSound("door_capture", "door_playback", 10, Mixer(Tones()), lambda _: None, Holding())
+    sound.open()
+    try:
+        listener = Listener(sound)
+        assert await asyncio.to_thread(filtered.wait, 10 * SCALE)
+        missed = paced.say(write_tone(tmp_path / "missed.wav", 620, 1.0))
+        assert await asyncio.to_thread(missed.wait, 10 * SCALE) == 0
+        held.set()
+        assert standing_out(decode(await listener.until(50)), 620) < 10
+    finally:
+        held.set()
+        sound.close()
+
+
 async def test_the_loudspeaker_is_heard_in_the_room(
     paced_sound: AlsaSound, paced: card.PulseDoor, tmp_path: Path
 ) -> None:

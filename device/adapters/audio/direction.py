@@ -1,4 +1,4 @@
-"""What both directions have in common: a thread, a PCM kept prepared, and a card that may fail and return."""
+"""What both directions have in common: a thread, a PCM kept open, and a card that may fail and return."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Direction(ABC):
-    """A thread that keeps a prepared PCM and works it while it is wanted."""
+    """A thread that keeps a PCM open and works it while it is wanted."""
 
     def __init__(self, line: Line, post: Callable[[Event], None]) -> None:
         self._line = line

@@ -37,7 +37,7 @@ class Line:
         self._period_ms = period_ms
 
     def open(self) -> "OpenLine":
-        """Prepared, not running. HardwareError, ALSAAudioError."""
+        """Set up, not running. HardwareError, ALSAAudioError."""
         pcm = self._ask(RATE_HZ, alsaaudio.PCM_FORMAT_S16_LE)
         granted = pcm.info()
         if granted["rate"] != RATE_HZ or granted["format"] not in BITS:
@@ -48,7 +48,10 @@ class Line:
         if granted["format"] not in BITS:
             pcm.close()
             raise HardwareError(f"gives {granted['format_name']}, not S16_LE or S32_LE; name plug:{self._pcm_name}")
-        return OpenLine(pcm, granted, self._direction == alsaaudio.PCM_PLAYBACK)
+        playback = self._direction == alsaaudio.PCM_PLAYBACK
+        if not playback:
+            pcm.drop()  # a sound server records from when it is prepared, and would keep it for whoever listens first
+        return OpenLine(pcm, granted, playback)
 
     def _ask(self, rate_hz: int, sample_format: int) -> Any:
         return alsaaudio.PCM(
@@ -80,13 +83,23 @@ class OpenLine:
         self._rate = Rate(RATE_HZ, self._rate_hz) if playback else Rate(self._rate_hz, RATE_HZ)
         self._ahead_until = 0.0
         self._opened_at = time.monotonic()
+        self._read_at: float | None = None
 
     def read(self) -> Samples | None:
-        """The next period, once it is there; None after an overrun, from which the card has recovered."""
+        """The next period, once it is there; None after an overrun, from which the card has recovered.
+
+        What waited longer than the buffer lasts is an overrun as well where the card says nothing of it: a sound server
+        keeps everything, and from then on would be as late as that for good.
+        """
+        if self._read_at is not None and time.monotonic() - self._read_at > self.buffer_s:
+            self._read_at = None
+            self._pcm.drop()
+            return None
         count, data = self._pcm.read()
         if count < 0:
             return None
         self._keep_time(count)
+        self._read_at = time.monotonic()
         return self._rate.convert(from_card(data, self._bits, self._channels))
 
     def write(self, samples: Samples) -> bool:

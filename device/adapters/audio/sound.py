@@ -1,6 +1,6 @@
 """Both directions together: one engine at 48 kHz, which knows what was said when it hears the answer.
 
-Each direction has a thread of its own, and its PCM is kept *prepared* but not running: an idle door neither listens
+Each direction has a thread of its own, and its PCM is kept open but not running: an idle door neither listens
 nor hums nor wakes the processor, and yet nothing has to be opened when the button is pressed. (Opening holds
 Python's lock for 10 ms and more: measured, that much later came the first picture.)
 """

@@ -24,8 +24,11 @@ RATE_HZ = 48_000
 CHUNK = 960
 """Bytes read at a time: 10 ms."""
 
-LONGEST_S = 1.0
-"""Later than this is not looked for."""
+LONGEST_S = 3.0
+"""Later than this is not looked for. Far later than anybody could talk with: what is late must show as late."""
+
+STANDS_OUT = 40.0
+"""A correlation's peak by its median, from which on it is the same sound; chance and echoes of a word stay below 32."""
 
 _COPY = """async () => {
   const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -89,17 +92,23 @@ def delays_s(mouth: Recording, ear: Recording, window_s: float = 1.5) -> list[fl
         heard = ear.samples[max(0, at) : at + size + span]
         if at < 0 or len(heard) < size + span or np.sqrt(np.mean(heard**2)) < 0.0003:
             continue
-        found.append(_lag(said, heard, span) / RATE_HZ)
+        lag = _lag(said, heard, span)
+        if lag is not None:
+            found.append(lag / RATE_HZ)
     return found
 
 
-def _lag(said: Samples, heard: Samples, span: int) -> int:
-    """Where `said` begins in `heard`: the highest point of their correlation, whitened so that its peak is sharp."""
+def _lag(said: Samples, heard: Samples, span: int) -> int | None:
+    """Where `said` begins in `heard`: the highest point of their correlation, whitened so that its peak is sharp.
+
+    None if it is not in there.
+    """
     size = 1 << (len(heard) + len(said)).bit_length()
     cross = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size))
     weight = np.abs(cross) ** 0.6 + 1e-12
-    correlation = np.fft.irfft(cross / weight, size)[:span]
-    return int(np.argmax(correlation))
+    correlation = np.abs(np.fft.irfft(cross / weight, size)[:span])
+    at = int(np.argmax(correlation))
+    return at if correlation[at] > STANDS_OUT * np.median(correlation) else None
 
 
 def say(wav: Path, sink: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
