@@ -19,10 +19,9 @@ from tests.harness.ears import RATE_HZ, Samples
 from tests.harness.processes import wait_until
 from tests.harness.world import DEVICE
 from tests.hil.hands import Hands, Pulse
-from tests.hil.rig import UNIT, Feature
+from tests.hil.rig import IDENTITY, UNIT, Feature
 
 AGENT = Path(__file__).parents[2] / "hw/rig/agent.py"
-IDENTITY = "/var/lib/doorward/identity"
 CONNECT_S = 30.0
 
 
@@ -49,15 +48,19 @@ class Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"fl
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One bench. `host` is this machine, as the door station reaches it; commands of `does` are run on the jig."""
+    """One bench. `host` is this machine, as the door station reaches it, and `address` that one, as it is reached from
+    here; commands of `does` are run on the jig.
+    """
 
     name: str
     host: str
+    address: str
+    architecture: str
     open_s: float
     pi: Reach
     jig: Jig
     lines: Lines
-    does: dict[Literal["power-off", "power-on", "cable-off", "cable-on", "show"], str]
+    does: dict[Literal["power-off", "power-on", "cable-off", "cable-on", "show", "upgrade"], str]
     lacks: dict[Feature, str] = {}
 
 
@@ -73,7 +76,10 @@ class BenchRig:
         self.name = described.name
         self.lacks: Mapping[Feature, str] = described.lacks
         self.site = site
+        self.patience = 1
         self.open_s = described.open_s
+        self.address = described.address
+        self.architecture = described.architecture
         self._does = described.does
         self._reach = described.pi.reach
         self._sound = described.jig
@@ -87,7 +93,7 @@ class BenchRig:
         self._jig = self._open.enter_context(reached(described.jig.reach))
         self._on_pi = self._open.enter_context(contextlib.ExitStack())
         self._pi = self._on_pi.enter_context(reached(self._reach))
-        self._since = ""
+        self._since: list[str] = []
 
     @property
     def pi(self) -> Hands:
@@ -101,7 +107,8 @@ class BenchRig:
             self.release(button)
         self.network(plugged=True)
         self.set_clock(time.time())
-        self._since = self.pi.sh("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ").strip()
+        cursor = self.pi.sh("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ").strip()
+        self._since = [f"--after-cursor={cursor}"]
         for name in ("key.pem", "bundle.json"):
             self.pi.write(f"{IDENTITY}/{name}", (self.site.identity(DEVICE) / name).read_bytes(), "0600")
         self.pi.sh("rm -rf /var/lib/doorward/state/*")
@@ -116,8 +123,8 @@ class BenchRig:
     def release(self, button: str) -> None:
         self._jig.pull(self._lines[button], up=True)
 
-    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> None:
-        self._jig.play(self._lines[button], [(at, not closed) for at, closed in edges])
+    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> int:
+        return self._jig.play(self._lines[button], [(at, not closed) for at, closed in edges])
 
     def is_high(self, line: str) -> bool:
         return bool(self._jig.levels(self._lines[line])[self._lines[line]])
@@ -150,6 +157,9 @@ class BenchRig:
         self._jig.write("/run/street.jpg", jpeg.read_bytes())
         self._jig.sh(f"{self._does['show']} /run/street.jpg")
 
+    def upgrade(self) -> None:
+        self._jig.run("sh", "-c", self._does["upgrade"], timeout=300)
+
     def cut_power(self) -> None:
         self._jig.sh(self._does["power-off"])
         self._on_pi.close()
@@ -164,7 +174,9 @@ class BenchRig:
                 return False
             return True
 
-        return wait_until("the Pi after its power came back", reached_again, 180)
+        took = wait_until("the Pi after its power came back", reached_again, 180)
+        self._since = ["-b"]
+        return took
 
     def network(self, *, plugged: bool) -> None:
         self._jig.sh(self._does["cable-on" if plugged else "cable-off"])
@@ -173,7 +185,7 @@ class BenchRig:
         self.pi.run("date", "-u", "-s", f"@{utc:.3f}")
 
     def journal(self) -> list[dict[str, Any]]:
-        said = self.pi.sh(f"journalctl -q -u {UNIT} -o cat --after-cursor='{self._since}'")
+        said = self.pi.run("journalctl", "-q", "-u", UNIT, "-o", "cat", *self._since).text
         return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
     def close(self) -> None:

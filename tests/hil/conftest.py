@@ -19,6 +19,9 @@ from tests.hil.virtual.delivery import virtual_rig
 
 __all__ = ["playwright"]
 
+TIMEOUT_S = 2400
+"""Of one scenario; the first waits for the image to be built, too."""
+
 WHICH = os.environ.get("DOORWARD_RIG", "virtual")
 
 
@@ -26,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.hil)
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+            if item.get_closest_marker("long") and os.environ.get("DOORWARD_HIL") == "short":
+                item.add_marker(pytest.mark.skip("takes minutes: `make hil` runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.processes import SCALE
 
-ANSWER_S = 30.0
+ANSWER_S = 60.0
 """How long the agent may take beyond what it was allowed: an emulated machine is slow."""
 
 
@@ -115,6 +115,18 @@ class Hands:
             said = (ran.out + ran.err).decode(errors="replace")[-4000:]
             raise RuntimeError(f"{' '.join(argv)}: exit code {ran.code}\n{said}")
         return ran
+
+    def later(self, script: str, timeout: float = 60.0) -> Callable[[], None]:
+        """Begin a shell script; call what is returned to wait for its end. RuntimeError if any command in it fails."""
+        argv = ["bash", "-euo", "pipefail", "-c", script]
+        pending = self.start("run", timeout * SCALE, argv=argv, timeout=timeout * SCALE)
+
+        def ended() -> None:
+            done = pending.done()
+            if done["code"]:
+                raise RuntimeError(f"{script}: exit code {done['code']}")
+
+        return ended
 
     def sh(self, script: str, timeout: float = 60.0) -> str:
         """What a shell script prints; RuntimeError if any command in it fails."""

@@ -1,11 +1,13 @@
 """Who is behind the door: a site, its signaling server where the door can reach it, and people with real browsers."""
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
 from playwright.sync_api import Playwright
 
 from provisioning.site import Site, make_site
@@ -47,13 +49,20 @@ class House:
             self.server.stop()
             self.server = None
 
+    def publish(self, serial: int) -> None:
+        """The roster of before under another serial; the server is told to read it."""
+        if self.server is None:
+            raise RuntimeError("the server is not running")
+        self.site.publish(replace(self.site.rosters[DEVICE], serial=serial))
+        self.server.send(signal.SIGHUP)
+
     def invite(self, name: str) -> Person:
         """A person with a browser of their own at the page; the door is connected."""
         voice = write_tone(self.folder / "voice.wav", VOICE_HZ, 2.0)
         flags = (*browser.FAKE_MEDIA, f"--use-file-for-fake-audio-capture={voice}")
         context = self._stack.enter_context(browser.chromium(self.playwright, self.site.ca_path, self.at_home(), flags))
         person = Person(context, self, name)  # type: ignore[arg-type] # it asks for the invitation only
-        person.page.set_default_timeout(60_000)  # an emulated door takes its time
+        person.page.set_default_timeout(120_000)  # an emulated door takes its time
         person.accept_invitation()
         self.people.append(person)
         return person

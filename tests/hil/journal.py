@@ -22,6 +22,10 @@ class Journal:
         """What was logged so far is no longer waited for."""
         self._mark = len(self._rig.journal())
 
+    def rewind(self) -> None:
+        """The power came back: what is logged since counts from its beginning."""
+        self._mark = 0
+
     def lines(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self._rig.journal()[self._mark :] if line.get("event") == event]
 

@@ -12,11 +12,13 @@ from provisioning.site import Site
 from tests.harness.ears import Samples
 from tests.hil.hands import Hands, Pulse
 
-Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback"]
+Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback", "install"]
 """What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
-goes on. `aloud`: sound through air. `camera`: pictures that the test chose. `rollback`: an earlier version is there."""
+goes on. `aloud`: sound through air. `camera`: pictures that the test chose. `rollback`: a later package can be
+brought. `install`: it may be emptied, and is reached by ssh."""
 
 UNIT = "doorward-device.service"
+IDENTITY, STATE = "/var/lib/doorward/identity", "/var/lib/doorward/state"
 
 
 class Rig(Protocol):
@@ -24,6 +26,12 @@ class Rig(Protocol):
 
     name: str
     lacks: Mapping[Feature, str]
+    address: str
+    """Of the door station, for ssh and for whoever takes it for a server; empty where that must not be."""
+    architecture: str
+    """Of its packages, as Debian says it."""
+    patience: int
+    """How often what takes milliseconds is tried: an emulated processor may have no turn between two edges."""
     site: Site
     """To which the door belongs; its server is where the door reaches this machine."""
 
@@ -46,8 +54,8 @@ class Rig(Protocol):
 
     def release(self, button: str) -> None: ...
 
-    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> None:
-        """Replay (microseconds, contact closed) on a button, edge by edge."""
+    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> int:
+        """Replay (microseconds, contact closed) on a button, edge by edge; by how many of them an edge was late."""
 
     def is_high(self, line: str) -> bool:
         """`strike` or `lamp`, at the line itself."""
@@ -72,6 +80,9 @@ class Rig(Protocol):
     def show(self, jpeg: Path) -> None:
         """Hold a picture in front of the camera."""
 
+    def upgrade(self) -> None:
+        """Install a later package than the one that is installed, as its people do."""
+
     # Surroundings
 
     def cut_power(self) -> None: ...
@@ -84,4 +95,4 @@ class Rig(Protocol):
     def set_clock(self, utc: float) -> None: ...
 
     def journal(self) -> list[dict[str, Any]]:
-        """What the daemon logged since `fresh`, oldest first."""
+        """What the daemon logged since `fresh`, or since its power came back; oldest first."""

@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.harness.ears import standing_out, write_tone
 from tests.harness.fixtures import VOICE_HZ
 from tests.hil.house import House
 from tests.hil.journal import Journal
 from tests.hil.rig import Rig
+from tests.hil.scenes import light_side, street
 
 CALLS = int(os.environ.get("DOORWARD_CALLS", "5"))
 """Calls in a row: few in CI, a hundred by hand."""
@@ -15,7 +18,14 @@ CALLS = int(os.environ.get("DOORWARD_CALLS", "5"))
 VISITOR_HZ = 1000
 
 
-def test_press_rings_shows_an_early_picture_and_the_door_opens(rig: Rig, home: House, journal: Journal) -> None:
+@pytest.mark.needs("camera")
+def test_press_rings_shows_an_early_picture_and_the_door_opens(
+    rig: Rig, home: House, journal: Journal, tmp_path: Path
+) -> None:
+    picture = tmp_path / "street.jpg"
+    picture.write_bytes(street("right"))
+    rig.show(picture)
+    journal.wait_for("camera", 120)
     home.start_server()
     journal.wait_for("signaling-up")
     alice = home.invite("alice")
@@ -24,10 +34,11 @@ def test_press_rings_shows_an_early_picture_and_the_door_opens(rig: Rig, home: H
     alice.wait_for_phase("ringing", 60)
     rig.release("flat-1")
     alice.wait_for_picture(2)
+    assert light_side(alice.luma()) == "right", "it is what was held in front of the camera"
     assert alice.phase() == "ringing", "the picture is there before anybody answered"
     alice.click("answer")
     alice.wait_for_phase("talking", 60)
-    pulse = rig.pulse(60)
+    pulse = rig.pulse(120)
     alice.open_door()
     assert pulse().width_s > 0
     alice.click("hang-up")
@@ -77,12 +88,12 @@ def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal
     journal.wait_for("link-up")
     journal.mark()
     rig.network(plugged=False)
-    journal.wait_for("signaling-down", 60)
+    journal.wait_for("signaling-down")
     rig.press("flat-2")
     rig.release("flat-2")
     journal.wait_for("nobody-reached")
     rig.network(plugged=True)
-    journal.wait_for("signaling-up", 60)
+    journal.wait_for("signaling-up")
     journal.wait_for("link-up", 120)
     rig.press("flat-1")
     rig.release("flat-1")

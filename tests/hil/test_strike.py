@@ -24,7 +24,7 @@ def test_thirty_pulses_have_the_width_that_was_configured(rig: Rig, home: House,
     _talking(rig, home, journal)
     (alice,) = home.people
     for number in range(figures.PULSES):
-        pulse = rig.pulse(60)
+        pulse = rig.pulse(120)
         alice.open_door()
         figures.note("strike_pulse_error_ms", (pulse().width_s - rig.open_s) * 1000)
         journal.wait_for("door-opened", count=number + 1)
@@ -52,7 +52,7 @@ def test_a_dead_kernel_leaves_no_open_door(rig: Rig, home: House, journal: Journ
     _talking(rig, home, journal)
     (alice,) = home.people
     rig.during_pulse("sh", "-c", "echo c > /proc/sysrq-trigger")
-    pulse = rig.pulse(60)
+    pulse = rig.pulse(120)
     alice.open_door()
     figures.note("pulse_width_after_panic_s", pulse().width_s)
 
@@ -61,7 +61,7 @@ def test_a_dead_kernel_leaves_no_open_door(rig: Rig, home: House, journal: Journ
 def test_a_power_cut_in_a_pulse_leaves_no_open_door(rig: Rig, home: House, journal: Journal) -> None:
     _talking(rig, home, journal)
     (alice,) = home.people
-    pulse = rig.pulse(60)
+    pulse = rig.pulse(120)
     alice.open_door()
     journal.wait_for("door-opened")
     rig.cut_power()

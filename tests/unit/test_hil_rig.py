@@ -1,15 +1,18 @@
 """The rig's hands and a bench's description: the real agent, in a process of its own, on lines that are files."""
 
+import io
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from protocol.errors import ConfigError
 from tests.hil.bench import load_description, reached
 from tests.hil.hands import Hands
+from tests.hil.scenes import light_side, street
 
 LINE = 13
 EXAMPLE = Path(__file__).parents[2] / "hw/rig/example.toml"
@@ -41,6 +44,24 @@ def test_commands_run_there_and_say_how_they_ended(hands: Hands) -> None:
         hands.run("sh", "-c", "exit 3")
     with pytest.raises(RuntimeError, match="TimeoutExpired"):
         hands.run("sleep", "60", timeout=0.2)
+
+
+def test_a_script_may_be_begun_and_waited_for_later(hands: Hands, tmp_path: Path) -> None:
+    ended = hands.later(f"until [ -e {tmp_path}/go ]; do :; done")
+    failed = hands.later("exit 3")
+    (tmp_path / "go").touch()
+    ended()
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        failed()
+
+
+def test_a_street_is_told_again_by_its_light_side() -> None:
+    for side in ("left", "right"):
+        with av.open(io.BytesIO(street(side)), "r", format="mjpeg") as picture:
+            shown = next(picture.decode(video=0)).to_ndarray(format="gray").tolist()
+        assert light_side({"rows": shown[-80:]}) == side
+    assert light_side({"rows": [[90] * 640] * 80}) is None
+    assert light_side({"rows": []}) is None
 
 
 def test_a_pressed_button_is_pulled_down_and_let_go(hands: Hands, lines: Path) -> None:

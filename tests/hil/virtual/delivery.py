@@ -11,32 +11,32 @@ from provisioning.site import Site
 from tests.harness.processes import wait_until
 from tests.harness.world import DEVICE
 from tests.hil.hands import Hands
-from tests.hil.rig import UNIT
+from tests.hil.rig import IDENTITY, STATE, UNIT
 from tests.hil.virtual.firmware import BOOTED, ROOT, booted, build_image
 from tests.hil.virtual.machine import machine
 from tests.hil.virtual.rig import OPEN_S, READY, VirtualRig
 from tests.hil.virtual.wire import PI, TAP, wire
 
 CACHE = ROOT / "build/virtual-pi"
-IDENTITY = "/var/lib/doorward/identity"
 
 THINGS = {"flat-1": "button-1", "flat-2": "button-2", "strike": "strike-1", "lamp": "lamp"}
 """Which line of hw/pins.toml each thing of the configuration below gets, which names none."""
 
 CONFIG = f"""\
 identity = "{IDENTITY}"
-state = "/var/lib/doorward/state"
+state = "{STATE}"
 control_socket = "/run/doorward/control.sock"
 [button.flat-1]
 [button.flat-2]
 [door.main]
 open_s = {OPEN_S}
 [lamp]
+[call]
+ring_s = 90
 [sound]
 capture = "hw:Loopback,0,0"
 playback = "hw:Loopback,0,0"
 [video]
-source = "pattern"
 width = 640
 height = 480
 fps = 10

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from deb.build import build
 from deb.targets import SUITES, Target
+from tests.hil.scenes import street
 from tests.hil.virtual.machine import KERNEL, QEMU, Image, accelerator, machine
 from tests.hil.virtual.wire import TAP, wire
 
 ROOT = Path(__file__).parents[3]
 BOOTED = "booted"
+
+FRAMES = "/opt/virtual-pi/frames"
+"""Where libcamera's virtual camera takes its pictures from: virtual.yaml."""
 
 VERSION, LATER = "0.1.0~virtual1", "0.1.0~virtual2"
 """Not the commit's: the same sources shall give the same package, and the same image."""
@@ -54,16 +58,18 @@ def _key(image: Image) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def make_package(folder: Path, version: str) -> Path:
-    """The door station's Debian package, as `make deb` builds it for the machine that is emulated."""
-    target = Target(SUITES["trixie"], "amd64")
-    made = build(target, version, WHEN, folder, compression="none")
-    return next(file for file in made if file.name.startswith("doorward-device_"))
+def make_packages(folder: Path, version: str) -> list[Path]:
+    """The Debian packages, as `make deb` builds them for the machine that is emulated."""
+    return build(Target(SUITES["trixie"], "amd64"), version, WHEN, folder, compression="none")
 
 
 def _firmware(folder: Path) -> None:
     """What hw/virtual-pi/build installs, and how."""
     with tempfile.TemporaryDirectory(prefix="doorward-deb-") as name:
-        package = make_package(Path(name), VERSION)
-        shutil.move(package, folder / package.name)
-    (folder / "install.sh").write_text("apt-get -q install -y --no-install-recommends ./doorward-device_*.deb\n")
+        for package in make_packages(Path(name), VERSION):
+            if not package.name.startswith("doorward-provision_"):
+                shutil.move(package, folder / package.name)
+    (folder / "street.jpg").write_bytes(street())
+    (folder / "install.sh").write_text(
+        f"apt-get -q install -y --no-install-recommends ./doorward-*.deb\ninstall -D -m 644 street.jpg {FRAMES}/0.jpg\n"
+    )

@@ -24,7 +24,7 @@ KERNEL = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off aud
 
 def missing() -> str | None:
     """Why no such machine can run here; None if one can."""
-    for program, package in ((QEMU, "qemu-system-x86"), ("qemu-img", "qemu-utils")):
+    for program, package in ((QEMU, "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("mmdebstrap",) * 2):
         if shutil.which(program) is None:
             return f"{program} is not installed ({package}): .ci/setup-virtual-pi"
     if os.geteuid() != 0 or not Path("/dev/net/tun").exists():
@@ -58,9 +58,8 @@ class Machine:
     def __init__(self, image: Image, disk: Path, run: Path, prefix: Sequence[str], tap: str, *, paused: bool) -> None:
         self._run = run
         run.mkdir(parents=True, exist_ok=True)
-        for name in ("qmp", "rig"):
-            (run / name).unlink(missing_ok=True)
-        command = [
+        (run / "console.log").unlink(missing_ok=True)
+        self._command = [
             *(*prefix, QEMU, "-M", "q35", *accelerator(), "-smp", "2", "-m", "1024", "-display", "none"),
             *("-nodefaults", "-no-user-config", "-rtc", "base=utc"),
             *("-kernel", image.part("vmlinuz"), "-initrd", image.part("initrd"), "-append", KERNEL),
@@ -71,25 +70,36 @@ class Machine:
                 "virtio-blk-pci,drive=disk",
             ),
             *("-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=net"),
-            *("-serial", f"file:{run / 'console.log'}", "-device", "virtio-rng-pci"),
+            *("-chardev", f"file,id=console,path={run / 'console.log'},append=on", "-serial", "chardev:console"),
+            *("-device", "virtio-rng-pci"),
             *("-device", "virtio-serial-pci", "-chardev", f"socket,id=rig,path={run / 'rig'},server=on,wait=off"),
             *("-device", "virtserialport,chardev=rig,name=rig"),
             *("-qmp", f"unix:{run / 'qmp'},server=on,wait=off"),
-            *(("-S",) if paused else ()),
         ]
-        log = (run / "qemu.log").open("wb")
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
+        self._open = contextlib.ExitStack()
+        self._start(paused=paused)
+
+    def _start(self, *, paused: bool) -> None:
+        for name in ("qmp", "rig"):
+            (self._run / name).unlink(missing_ok=True)
+        command = [*self._command, *(("-S",) if paused else ())]
+        with (self._run / "qemu.log").open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self._open.callback(self._end)
+        self._has_run = not paused
         try:
-            self._monitor = self._connect("qmp").makefile("rw", encoding="utf-8")
+            self._monitor = self._open.enter_context(self._connect("qmp").makefile("rw", encoding="utf-8"))
             self._monitor.readline()
             self.command("qmp_capabilities")
-            self._port = self._connect("rig")
+            port = self._connect("rig")
         except BaseException:
             self.close()
             raise
-        self.hands = Hands(self._port.sendall)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.hands = Hands(port.sendall)
+        listener = threading.Thread(target=_listen, args=(port, self.hands), daemon=True)
+        listener.start()
+        self._open.callback(listener.join, 10)
+        self._open.callback(port.shutdown, socket.SHUT_RDWR)
 
     def command(self, do: str, /, **arguments: object) -> Any:
         """A QMP command's answer; RuntimeError if QEMU refuses it."""
@@ -120,7 +130,15 @@ class Machine:
         self._told("savevm", name)
 
     def load(self, name: str) -> None:
-        """Put everything back: memory, devices and disk. The guest's clock is then where it was."""
+        """Put everything back: memory, devices and disk. The guest's clocks are then where they were.
+
+        In a new process: an old one keeps the processor's counter from ever going back (`cpu_ticks_prev` in QEMU's
+        softmmu/cpu-timers.c, 7.2), so that the guest sees minutes pass between two instructions, and watchdogs fire.
+        """
+        if self._has_run:
+            self.close()
+            self._start(paused=True)
+        self._has_run = True
         self._told("loadvm", name)
         self.command("cont")
 
@@ -136,8 +154,17 @@ class Machine:
         self.command("set_link", name="net", up=plugged)
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        """Ask it to end, so that its disk is whole."""
+        with contextlib.suppress(OSError, RuntimeError, ValueError, AttributeError):  # it may have ended, or not begun
+            self.command("quit")
+        self._open.close()
+
+    def _end(self) -> None:
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def console(self) -> str:
         """What it said on its serial line."""
@@ -155,14 +182,15 @@ class Machine:
             return (self._run / name).exists()
 
         wait_until(f"qemu's socket {name}", there, 20 * SCALE)
-        connection = socket.socket(socket.AF_UNIX)
+        connection = self._open.enter_context(socket.socket(socket.AF_UNIX))
         connection.connect(str(self._run / name))
         return connection
 
-    def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            while data := self._port.recv(65536):
-                self.hands.heard(data)
+
+def _listen(port: socket.socket, hands: Hands) -> None:
+    with contextlib.suppress(OSError):
+        while data := port.recv(65536):
+            hands.heard(data)
 
 
 @contextlib.contextmanager

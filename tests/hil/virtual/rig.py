@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +13,12 @@ import numpy as np
 
 from provisioning.site import Site
 from tests.harness.ears import RATE_HZ, Samples
+from tests.harness.processes import Process
 from tests.hil.hands import Hands, Pulse
 from tests.hil.rig import UNIT, Feature
+from tests.hil.virtual.firmware import FRAMES, LATER, make_packages
 from tests.hil.virtual.machine import Machine
-from tests.hil.virtual.wire import Wire
+from tests.hil.virtual.wire import HERE, PI, Wire
 
 READY = "ready"
 OPEN_S = 0.5
@@ -22,11 +26,18 @@ SPEAKER = MICROPHONE = "hw:Loopback,1,0"
 """The other end of the loop, in both directions: the firmware plays on and records from hw:Loopback,0,0."""
 
 
+FETCH = "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])"
+"""A file from this machine: larger than what the agent's line is for."""
+
+
 class VirtualRig:
     """`machine` has a snapshot `READY`; `pins` maps a panel's names to lines."""
 
     name = "virtual"
     open_s = OPEN_S
+    patience = 5
+    address = PI
+    architecture = "amd64"
     lacks: Mapping[Feature, str] = {
         "panic": "the hardware timer that bounds a pulse then is on a bench only",
         "power-during-pulse": "the strike's own circuit is on a bench only",
@@ -38,7 +49,7 @@ class VirtualRig:
         self._wire = wire
         self._pins = pins
         self.site = site
-        self._since = ""
+        self._since: list[str] = []
 
     @property
     def pi(self) -> Hands:
@@ -52,7 +63,8 @@ class VirtualRig:
         self._machine.cable(plugged=True)
         self._machine.wait_until_up(60)
         self.set_clock(time.time())
-        self._since = self.pi.sh("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ").strip()
+        cursor = self.pi.sh("journalctl -n 0 --show-cursor -q").removeprefix("-- cursor: ").strip()
+        self._since = [f"--after-cursor={cursor}"]
 
     def press(self, button: str) -> None:
         self.pi.pull(self._pins[button], up=False)
@@ -60,8 +72,8 @@ class VirtualRig:
     def release(self, button: str) -> None:
         self.pi.pull(self._pins[button], up=True)
 
-    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> None:
-        self.pi.play(self._pins[button], [(at, not closed) for at, closed in edges])
+    def bounce(self, button: str, edges: Sequence[tuple[int, bool]]) -> int:
+        return self.pi.play(self._pins[button], [(at, not closed) for at, closed in edges])
 
     def is_high(self, line: str) -> bool:
         return bool(self.pi.levels(self._pins[line])[self._pins[line]])
@@ -91,16 +103,28 @@ class VirtualRig:
         return np.frombuffer(raw, "<i2").astype(np.float64) / 32768
 
     def show(self, jpeg: Path) -> None:
-        self.pi.sh("rm -f /opt/virtual-pi/frames/*")
-        self.pi.write("/opt/virtual-pi/frames/0.jpg", jpeg.read_bytes())
+        self.pi.write(f"{FRAMES}/0.jpg", jpeg.read_bytes())
         self.pi.run("systemctl", "restart", UNIT, timeout=90)  # libcamera reads them when the camera is opened
+
+    def upgrade(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="doorward-later-") as folder:
+            made = make_packages(Path(folder), LATER)
+            (package,) = [file for file in made if file.name.startswith("doorward-device_")]
+            given = Process(self.at_home(sys.executable, "-m", "http.server", "8000", "--directory", folder))
+            try:
+                self.pi.run("python3", "-c", FETCH, f"http://{HERE}:8000/{package.name}", "/tmp/later.deb", timeout=300)
+            finally:
+                given.stop()
+        self.pi.run("apt-get", "-q", "install", "-y", "/tmp/later.deb", timeout=900)
 
     def cut_power(self) -> None:
         self._machine.freeze()
 
     def restore_power(self) -> float:
         self._machine.reset()
-        return self._machine.wait_until_up()
+        took = self._machine.wait_until_up()
+        self._since = ["-b"]
+        return took
 
     def network(self, *, plugged: bool) -> None:
         self._machine.cable(plugged=plugged)
@@ -109,7 +133,7 @@ class VirtualRig:
         self.pi.run("date", "-u", "-s", f"@{utc:.3f}")
 
     def journal(self) -> list[dict[str, Any]]:
-        said = self.pi.sh(f"journalctl -q -u {UNIT} -o cat --after-cursor='{self._since}'")
+        said = self.pi.run("journalctl", "-q", "-u", UNIT, "-o", "cat", *self._since).text
         lines = []
         for line in said.splitlines():
             with contextlib.suppress(ValueError):

@@ -1,0 +1,66 @@
+"""systemd, as it runs: the units' sandbox holds, and everything works in it."""
+
+import json
+
+import pytest
+
+from tests.hil import figures
+from tests.hil.journal import Journal
+from tests.hil.rig import IDENTITY, UNIT, Rig
+
+MOST_EXPOSED = 1.5
+SIGNALING = "doorward-signaling.service"
+
+INSIDE = "echo $$ > /sys/fs/cgroup/system.slice/{unit}/cgroup.procs; exec 3<{device}"
+"""As root, but as one of the unit's processes: opens a device."""
+
+
+@pytest.mark.parametrize("unit", [UNIT, SIGNALING])
+def test_the_units_are_hardly_exposed(rig: Rig, unit: str) -> None:
+    said = rig.pi.run("systemd-analyze", "security", "--no-pager", unit, may_fail=True, timeout=200).text
+    (line,) = [line for line in said.splitlines() if "Overall exposure level" in line]
+    exposure = float(line.split(":")[-1].split()[0])
+    figures.note(f"exposure_{unit}", exposure)
+    assert exposure <= MOST_EXPOSED
+
+
+def test_the_key_is_lent_to_the_daemon_and_nobody_else_reads_it(rig: Rig) -> None:
+    lent = f"/run/credentials/{UNIT}"
+    assert rig.pi.sh(f"find {IDENTITY} -perm /077 -o -not -user root") == ""
+    assert set(rig.pi.sh(f"ls {lent}").split()) == {"identity_bundle.json", "identity_key.pem"}
+    as_daemon = ("setpriv", "--reuid=doorward", "--regid=doorward", "--clear-groups", "cat")
+    assert rig.pi.run(*as_daemon, f"{IDENTITY}/key.pem", may_fail=True).code != 0
+    assert b"PRIVATE KEY" in rig.pi.run(*as_daemon, f"{lent}/identity_key.pem").out
+    assert rig.pi.run("setpriv", "--reuid=nobody", "cat", f"{lent}/identity_key.pem", may_fail=True).code != 0
+
+
+def test_the_daemon_reaches_its_devices_and_no_others(rig: Rig) -> None:
+    for device, there in (("/dev/gpiochip0", True), ("/dev/snd/controlC0", True), ("/dev/kmsg", False), _disk(rig)):
+        ran = rig.pi.run("bash", "-c", INSIDE.format(unit=UNIT, device=device), may_fail=True)
+        assert (ran.code == 0) == there, f"{device}: {ran.err!r}"
+    assert rig.pi.run("bash", "-c", f"exec 3<{_disk(rig)[0]}").code == 0, "outside of the unit root may"
+
+
+def test_the_daemon_has_no_rights_and_says_how_it_is(rig: Rig, journal: Journal) -> None:
+    shown = rig.pi.sh(f"systemctl show {UNIT} -p MainPID -p StatusText")
+    told = dict(line.split("=", 1) for line in shown.splitlines())
+    status = rig.pi.sh(f"cat /proc/{told['MainPID']}/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert {int(fields[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {0}
+    assert fields["NoNewPrivs"].strip() == "1"
+    assert fields["Seccomp"].strip() == "2"
+    assert "0" not in fields["Uid"].split()
+    assert told["StatusText"]
+
+
+def test_the_critical_chain_is_reported(rig: Rig) -> None:
+    rig.pi.run("systemctl", "is-system-running", "--wait", may_fail=True, timeout=300)
+    chain = rig.pi.sh(f"systemd-analyze critical-chain --no-pager {UNIT}", 200)
+    assert UNIT in chain
+    figures.tell("critical_chain", chain)
+
+
+def _disk(rig: Rig) -> tuple[str, bool]:
+    """What the whole system is on, which the daemon must not read past its files."""
+    (device,) = json.loads(rig.pi.sh("findmnt -J -o SOURCE /"))["filesystems"]
+    return str(device["source"]), False
