@@ -33,6 +33,7 @@ from device.core.events import (
     RosterKept,
     SignalingDown,
     SignalingUp,
+    StrikeFailed,
     Tick,
     Warned,
 )
@@ -289,7 +290,9 @@ class Daemon:
                 if self._sound is not None:
                     self._sound.tone(name)
             case do.ReleaseStrike(door, seconds):
-                self._attempt("strike", lambda: self._panel.release_strike(door, seconds))
+                self._release(door, seconds)
+            case do.GiveUp(why):
+                raise HardwareError(why)
             case do.JudgeCode(code):
                 self._own(judge(self._codes, code, self._post))
             case do.KeepRoster(signed):
@@ -363,6 +366,13 @@ class Daemon:
         if what in self._failed:
             self._failed.discard(what)
             self._post(HardwareBack(what))
+
+    def _release(self, door: str, seconds: float) -> None:
+        try:
+            self._panel.release_strike(door, seconds)
+        except HardwareError as error:
+            self._failed.add("strike")
+            self._post(StrikeFailed(door, str(error)))
 
     # Surroundings
 

@@ -240,8 +240,6 @@ class Call:
         )
         if not concerned and (look is None or command.call != look.call):
             raise _Refusal("not-now", "open the door from a ring, a talk or a view")
-        if "strike" in self._picture.faults:
-            raise _Refusal("fault", "the strike does not work")
         if command.door in self._picture.doors:
             raise _Refusal("too-fast", "the door is already released")
         return self._doors.release(command.door, "answerer", answerer, now)
@@ -351,5 +349,5 @@ class Call:
 
     def _look_around(self) -> None:
         """The picture of what surrounds the call, as faults and doors have it now."""
-        doors, faults = self._doors, self._faults.shown | self._doors.alarms
+        doors, faults = self._doors, self._faults.shown | self._doors.faults
         self._picture = replace(self._picture, faults=faults, doors=doors.released, contacts=doors.contacts)

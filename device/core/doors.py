@@ -9,13 +9,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from device.core.effects import Effect, Note, ReleaseStrike
-from device.core.events import CodeAccepted, ContactIs, Event, ExitPressed, HardwareFault, Instant, StrikeLowered
+from device.core.effects import Effect, GiveUp, Note, ReleaseStrike
+from device.core.events import (
+    CodeAccepted,
+    ContactIs,
+    Event,
+    ExitPressed,
+    HardwareBack,
+    Instant,
+    StrikeFailed,
+    StrikeLowered,
+    StrikeReleased,
+    StrikeStuck,
+)
 from device.core.rules import DoorRules
 from protocol.messages import Contact, Fault
 
 GRACE_S = 5.0
 """Who was let in pulls the door while the strike gives way; leaf and contact may follow a moment after it dropped."""
+
+STUCK_S = 5.0
+"""For so long the panel tries to lower a strike that stays up. Then the process ends, whatever else it is doing: what
+lowers the strikes after it has lines of its own (systemd/README.md), and an open door is worse than a call cut short.
+"""
 
 Alarm = Literal["left-open", "forced"]
 
@@ -28,6 +44,8 @@ class _Door:
     contact: Contact | None = None  # None: there is no contact, or it has not been read yet
     alarm: Alarm | None = None
     left_open_at: float | None = None
+    failed: bool = False  # the strike did not move when it was last asked to
+    give_up_at: float | None = None  # monotonic: the strike cannot be lowered, and until then that is tried
 
 
 class Doors:
@@ -46,15 +64,21 @@ class Doors:
         return {name: door.contact for name, door in self._doors.items() if door.contact is not None}
 
     @property
-    def alarms(self) -> frozenset[Fault]:
-        return frozenset(door.alarm for door in self._doors.values() if door.alarm is not None)
+    def faults(self) -> frozenset[Fault]:
+        """What the contacts' alarms are, and `strike` while any door's is out of order."""
+        broken: set[Fault] = {"strike"} if any(_broken(door) for door in self._doors.values()) else set()
+        return frozenset(broken | {door.alarm for door in self._doors.values() if door.alarm is not None})
 
     @property
     def deadline(self) -> float | None:
-        return min((door.left_open_at for door in self._doors.values() if door.left_open_at is not None), default=None)
+        times = [at for door in self._doors.values() for at in (door.left_open_at, door.give_up_at)]
+        return min((at for at in times if at is not None), default=None)
 
     def release(self, name: str, how: str, by: str, now: Instant) -> list[Effect]:
-        """Release the strike of `name` for its time; nothing where it is released already, or there is none."""
+        """Release the strike of `name` for its time; nothing where it is released already, or there is none.
+
+        One that has failed is tried again: how else would anybody learn that it works?
+        """
         door = self._doors.get(name)
         if door is None or door.until is not None:
             return []
@@ -70,12 +94,20 @@ class Doors:
                 return effects + self.release(name, "exit button", "inside", now)
             case CodeAccepted(name, code):
                 return effects + self.release(name, "code", code, now)
+            case StrikeReleased(name) if name in self._doors:
+                return effects + _works_again(name, self._doors[name])
             case StrikeLowered(name) if name in self._doors:
+                return effects + _lowered(name, self._doors[name], now)
+            case StrikeFailed(name, detail) if name in self._doors:
                 self._doors[name].until = None
-                self._doors[name].expected_until = now.mono + GRACE_S
-            case HardwareFault("strike", _):
+                self._doors[name].failed = True
+                return [*effects, Note("warning", "strike-failed", {"door": name, "detail": detail})]
+            case StrikeStuck(name, detail) if name in self._doors:
+                self._doors[name].give_up_at = now.mono + STUCK_S
+                return [*effects, Note("critical", "strike-stuck", {"door": name, "detail": detail})]
+            case HardwareBack("strike"):
                 for door in self._doors.values():
-                    door.until = None
+                    door.failed = False
             case ContactIs(name, is_open) if name in self._doors:
                 return effects + self._moved(name, self._doors[name], is_open, now)
         return effects
@@ -100,4 +132,23 @@ class Doors:
             if door.left_open_at is not None and door.left_open_at <= now.mono:
                 door.left_open_at, door.alarm = None, "left-open"
                 notes.append(Note("warning", "door-left-open", {"door": name, "after_s": door.rules.left_open_s}))
+            if door.give_up_at is not None and door.give_up_at <= now.mono:
+                door.give_up_at = math.inf
+                notes.append(GiveUp(f"door {name}: its strike could not be lowered for {STUCK_S:.0f} s"))
         return notes
+
+
+def _broken(door: _Door) -> bool:
+    return door.failed or door.give_up_at is not None
+
+
+def _works_again(name: str, door: _Door) -> list[Effect]:
+    """It has moved: whatever was wrong with it is so no longer. One that is stuck has moved before."""
+    was, door.failed = door.failed, False
+    return [Note("info", "strike-works", {"door": name})] if was else []
+
+
+def _lowered(name: str, door: _Door, now: Instant) -> list[Effect]:
+    was, door.give_up_at = door.give_up_at, None
+    door.until, door.expected_until = None, now.mono + GRACE_S
+    return [Note("warning", "strike-lowered-late", {"door": name})] if was is not None else []

@@ -75,6 +75,15 @@ class ReleaseStrike:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """End the process: what has to be done now, only a fresh one can do. The service manager lowers the strikes then,
+    over lines of its own, and starts the daemon anew.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeCode:
     """Find out whose code this is; CodeJudged follows. The digits are shown nowhere."""
 
@@ -142,7 +151,7 @@ class SendSnapshot:
 class Note:
     """A line for the operator's log; never a key, a token, an SDP or a visitor."""
 
-    level: Literal["debug", "info", "warning", "error"]
+    level: Literal["debug", "info", "warning", "error", "critical"]
     event: str
     fields: dict[str, object] = field(default_factory=dict)
 
@@ -159,6 +168,7 @@ Effect = (
     | Lamp
     | Tone
     | ReleaseStrike
+    | GiveUp
     | JudgeCode
     | KeepRoster
     | RecordCall

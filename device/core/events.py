@@ -73,8 +73,24 @@ class StrikeLowered:
 
 
 @dataclass(frozen=True, slots=True)
+class StrikeFailed:
+    """The strike of `door` was to be released and was not: the door is as shut as before."""
+
+    door: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrikeStuck:
+    """The strike of `door` could not be lowered: the door may be open. StrikeLowered follows if it is after all."""
+
+    door: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class HardwareFault:
-    """`what` is one of camera, microphone, loudspeaker, buttons, strike; lamp and keypad are only logged."""
+    """`what` is one of camera, microphone, loudspeaker, buttons, keypad; lamp is only logged."""
 
     what: str
     detail: str
@@ -274,6 +290,8 @@ Hardware = (
     | KeyPressed
     | StrikeReleased
     | StrikeLowered
+    | StrikeFailed
+    | StrikeStuck
     | HardwareFault
     | HardwareBack
 )

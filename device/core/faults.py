@@ -10,7 +10,6 @@ from device.core.events import (
     RosterChanged,
     SignalingDown,
     SignalingUp,
-    StrikeReleased,
     Stuck,
     TamperIs,
     Unstuck,
@@ -53,8 +52,6 @@ class Faults:
             case HardwareFault(what, detail):
                 self._set(what, True)
                 return [Note("warning", "fault", {"what": what, "detail": detail})]
-            case StrikeReleased():  # the exit button tries a strike that has a fault: if it moves, it has none
-                self._set("strike", False)
             case HardwareBack(what):
                 self._set(what, False)
                 return [Note("info", "fault-gone", {"what": what})]

@@ -1,5 +1,6 @@
 """The panel's contract, on the fake and on gpiozero with simulated pins; then what only real pins can show."""
 
+import contextlib
 import queue
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from typing import get_args
 from unittest import mock
 
+import gpiozero
 import pytest
 
 from device.adapters.gpio import MAX_STRIKE_S, GpiozeroPanel, KeypadLines, LampLines, PanelWiring, StrikeLine
@@ -19,8 +21,10 @@ from device.core.events import (
     ExitEdge,
     HardwareFault,
     KeyPressed,
+    StrikeFailed,
     StrikeLowered,
     StrikeReleased,
+    StrikeStuck,
     TamperEdge,
 )
 from device.errors import HardwareError
@@ -100,6 +104,19 @@ def let_time_pass(panel: FakePanel | GpiozeroPanel, door: str) -> None:
         panel.lower(door)
 
 
+@contextlib.contextmanager
+def out_of_order(panel: FakePanel | GpiozeroPanel, what: str) -> Iterator[None]:
+    """Outputs cannot be raised (`dead`), or lowered (`jammed`), while inside."""
+    if isinstance(panel, FakePanel):
+        setattr(panel, what, True)
+        yield
+        setattr(panel, what, False)
+        return
+    verb = "on" if what == "dead" else "off"
+    with mock.patch(f"gpiozero.DigitalOutputDevice.{verb}", side_effect=OSError("the line is gone")):
+        yield
+
+
 def let_keys_settle(panel: FakePanel | GpiozeroPanel) -> None:
     """Until the scan has looked four times more, or is over: what it was going to report, it has reported."""
     if isinstance(panel, FakePanel):
@@ -156,6 +173,37 @@ def test_doors_are_independent(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -
     assert inbox.next() == StrikeLowered("main")
     let_time_pass(panel, "gate")
     assert inbox.next() == StrikeLowered("gate")
+
+
+def test_a_strike_that_cannot_be_raised_says_which_and_works_when_it_can(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox
+) -> None:
+    with out_of_order(panel, "dead"):
+        panel.release_strike("main", OPEN_S)
+        failed = inbox.next()
+        assert inbox.next() == StrikeLowered("main")
+    assert isinstance(failed, StrikeFailed)
+    assert failed.door == "main"
+    assert "main" in failed.detail
+    panel.release_strike("main", OPEN_S)
+    assert inbox.next() == StrikeReleased("main")
+
+
+def test_a_strike_that_cannot_be_lowered_says_which_and_is_lowered_when_it_can(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox
+) -> None:
+    with out_of_order(panel, "jammed"):
+        panel.release_strike("main", OPEN_S)
+        assert inbox.next() == StrikeReleased("main")
+        let_time_pass(panel, "main")
+        stuck = inbox.next()
+        assert isinstance(stuck, StrikeStuck)
+        assert stuck.door == "main"
+        panel.release_strike("main", OPEN_S)
+        assert inbox.next() == StrikeReleased("main"), "it is up"
+    let_time_pass(panel, "main")
+    assert inbox.next() == StrikeLowered("main")
+    assert inbox.empty
 
 
 def test_an_unknown_door_is_refused(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
@@ -330,14 +378,61 @@ def test_a_strike_is_lowered_although_reporting_it_fails() -> None:
     panel.close()
 
 
-def test_a_pin_that_fails_is_a_fault_of_the_strike(gpio: GpiozeroPanel, inbox: Inbox) -> None:
-    with mock.patch("gpiozero.DigitalOutputDevice.on", side_effect=OSError("the line is gone")):
+def test_a_line_that_answers_to_nothing_is_tried_to_be_lowered_and_is_not_said_to_be_released(
+    gpio: GpiozeroPanel, inbox: Inbox
+) -> None:
+    with out_of_order(gpio, "dead"), out_of_order(gpio, "jammed"):
         gpio.release_strike("main", OPEN_S)
-        fault = inbox.next()
-    assert isinstance(fault, HardwareFault)
-    assert fault.what == "strike"
-    assert "main" in fault.detail
+        assert [type(inbox.next()) for _ in range(2)] == [StrikeFailed, StrikeStuck]
+        gpio.release_strike("main", OPEN_S)
+        assert isinstance(inbox.next(), StrikeFailed)
     assert inbox.next() == StrikeLowered("main")
+
+
+def test_a_stuck_strike_is_lowered_although_nobody_can_be_told() -> None:
+    lowered = threading.Event()
+
+    def post(event: Event) -> None:
+        match event:
+            case StrikeStuck():
+                raise RuntimeError("the event loop is closed")
+            case StrikeLowered():
+                lowered.set()
+
+    panel = GpiozeroPanel(WIRING, post)
+    panel.open()
+    tries = iter([OSError("busy"), OSError("busy")])
+    real = gpiozero.DigitalOutputDevice.off
+
+    def off(device: gpiozero.DigitalOutputDevice) -> None:
+        if device.value and (error := next(tries, None)) is not None:
+            raise error
+        real(device)
+
+    with mock.patch("gpiozero.DigitalOutputDevice.off", off):
+        panel.release_strike("main", OPEN_S)
+        assert lowered.wait(5 * SCALE)
+    assert panel.levels()["door.main"] is False
+    panel.close()
+
+
+def test_a_strike_that_cannot_be_lowered_at_the_end_keeps_no_other_up(gpio: GpiozeroPanel, inbox: Inbox) -> None:
+    gpio.release_strike("main", OPEN_S)
+    gpio.release_strike("gate", OPEN_S)
+    pins = {door: gpio._pin(pin) for door, pin in (("main", 27), ("gate", 23))}
+    real = gpiozero.DigitalOutputDevice.off
+
+    def off(device: gpiozero.DigitalOutputDevice) -> None:
+        if device.pin is pins["main"]:
+            raise OSError("the line is gone")
+        real(device)
+
+    with mock.patch("gpiozero.DigitalOutputDevice.off", off):
+        gpio.close()
+    assert pins["gate"].changes[-1][0] is False
+    said = [inbox.next() for _ in range(4)]
+    assert StrikeLowered("gate") in said
+    assert StrikeLowered("main") not in said
 
 
 def wait_for_level(gpio: GpiozeroPanel, line: str, level: bool) -> None:

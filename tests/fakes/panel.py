@@ -3,18 +3,32 @@
 from collections.abc import Callable
 
 from device.adapters.gpio import PanelWiring
-from device.core.events import ContactEdge, Edge, Event, ExitEdge, KeyPressed, StrikeLowered, StrikeReleased, TamperEdge
+from device.core.events import (
+    ContactEdge,
+    Edge,
+    Event,
+    ExitEdge,
+    KeyPressed,
+    StrikeFailed,
+    StrikeLowered,
+    StrikeReleased,
+    StrikeStuck,
+    TamperEdge,
+)
 from device.errors import HardwareError
 from device.ports import LampPattern
 
 
 class FakePanel:
-    """`device.ports.Panel` whose time passes when `lower` is called; of `wiring` it has the names."""
+    """`device.ports.Panel` whose time passes when `lower` is called; of `wiring` it has the names.
+
+    `dead` and `jammed`: no strike can be raised, or lowered.
+    """
 
     def __init__(self, wiring: PanelWiring, post: Callable[[Event], None]) -> None:
         self._wiring = wiring
         self._post = post
-        self.opened = False
+        self.opened = self.dead = self.jammed = False
         self.pattern: LampPattern = "off"
         self.released: dict[str, float] = {}
         self._closed: dict[str, bool] = {}
@@ -35,16 +49,24 @@ class FakePanel:
     def release_strike(self, door: str, seconds: float) -> None:
         if not self.opened or door not in self._wiring.doors or not seconds > 0:
             raise HardwareError(f"door {door}: cannot be opened for {seconds} s")
+        if self.dead:
+            self._post(StrikeFailed(door, f"door {door}: dead"))
+            self._post(StrikeLowered(door))
+            return
         self.released.setdefault(door, seconds)
         self._post(StrikeReleased(door))
 
     def close(self) -> None:
+        self.jammed = False
         for door in tuple(self.released):
             self.lower(door)
         self.opened = False
 
     def lower(self, door: str) -> None:
-        """The strike's time is over."""
+        """The strike's time is over, or it is tried once more to lower it."""
+        if self.jammed:
+            self._post(StrikeStuck(door, f"door {door}: jammed"))
+            return
         if self.released.pop(door, None) is not None:
             self._post(StrikeLowered(door))
 

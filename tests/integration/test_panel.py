@@ -1,6 +1,7 @@
 """The whole panel on a real daemon that has neither server nor sound: what must work when all else is down, does."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from device.codes import FileCodes
 from provisioning.site import make_site
-from tests.harness.processes import wait_until
+from tests.harness.processes import Process, wait_until
 from tests.harness.world import DeviceOptions, World, house_plan
 
 CODE = "582913"
@@ -21,6 +22,20 @@ left_open_s = 1
 [keypad]
 door = "main"
 """
+
+JAMMED = """
+import sys, threading, gpiozero
+real = gpiozero.DigitalOutputDevice.off
+def off(device):
+    if threading.current_thread().name == "strike-main":
+        raise OSError("the line is gone")
+    real(device)
+gpiozero.DigitalOutputDevice.off = off
+from device.cli import main
+sys.argv[1:] = ["run", "--config", sys.argv[1]]
+main()
+"""
+"""The daemon, on a strike whose one-shot cannot lower it."""
 
 
 @pytest.fixture
@@ -99,3 +114,22 @@ def test_a_forced_door_a_door_left_open_and_an_opened_housing_are_said_and_count
     metrics = str(alone.control.ask(do="metrics")["metrics"])
     for event in ("door-forced", "door-left-open", "tamper"):
         assert f'doorward_events_total{{event="{event}",level="warning"}}' in metrics
+
+
+def test_a_daemon_whose_strike_stays_up_says_so_and_ends(tmp_path: Path) -> None:
+    """So that the service manager lowers it from another process (systemd/README.md), and starts the daemon anew."""
+    options = DeviceOptions(capture="null", playback="null", open_s=0.3, extra=PANEL)
+    home = World(tmp_path, make_site(tmp_path / "site", house_plan(("127.0.0.1",))), None, None, options)
+    daemon = Process([sys.executable, "-c", JAMMED, str(home.write_device_config())])
+    try:
+        wait_until("the control socket", home.control_answers, 30)
+        home.control.ask(do="line", line="exit.main", closed=True)
+        said = daemon.wait_for("strike-stuck")
+        assert (said["level"], said["door"]) == ("critical", "main")
+        assert faults(home).count("strike") == 1
+        assert released(home)
+        wait_until("the daemon has ended", lambda: not daemon.running, 30)
+        assert daemon.stop() == 1
+        assert "door main: its strike could not be lowered for 5 s" in daemon.tail()
+    finally:
+        daemon.stop()

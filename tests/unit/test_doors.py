@@ -2,19 +2,21 @@
 
 import pytest
 
-from device.core.doors import GRACE_S, Doors
-from device.core.effects import Effect, Note, ReleaseStrike
+from device.core.doors import GRACE_S, STUCK_S, Doors
+from device.core.effects import Effect, GiveUp, Note, ReleaseStrike
 from device.core.events import (
     CodeAccepted,
     ContactIs,
     Event,
     ExitPressed,
-    HardwareFault,
+    HardwareBack,
     Instant,
     RosterChanged,
     SignalingDown,
+    StrikeFailed,
     StrikeLowered,
     StrikeReleased,
+    StrikeStuck,
     TamperIs,
     Tick,
 )
@@ -66,18 +68,67 @@ def test_the_exit_button_releases_its_door_for_its_time(shut: House) -> None:
 
 def test_the_exit_button_works_when_everything_else_is_down() -> None:
     stage = CallStage(links=(), online=False, roster=None)
-    for event in (SignalingDown("gone"), RosterChanged(None), TamperIs(broken=True), HardwareFault("strike", "once")):
+    for event in (SignalingDown("gone"), RosterChanged(None), TamperIs(broken=True), StrikeFailed("main", "once")):
         stage.does(event)
     assert of(ReleaseStrike, stage.does(ExitPressed("main"))) == [ReleaseStrike("main", 3.0)]
 
 
 def test_a_strike_that_moves_again_has_no_fault_any_more() -> None:
     stage = CallStage()
-    stage.does(HardwareFault("strike", "the line is gone"))
+    stage.does(StrikeFailed("main", "the line is gone"))
     stage.does(ExitPressed("main"))
     assert "strike" in stage.told["alice"].faults
     stage.does(StrikeReleased("main"))
     assert "strike" not in stage.told["alice"].faults
+
+
+def test_a_strike_that_does_not_move_is_a_fault_of_its_own_door_alone(shut: House) -> None:
+    shut.does(ExitPressed("main"))
+    shut.does(ExitPressed("gate"))
+    assert warnings(shut.does(StrikeFailed("main", "the line is gone"))) == ["strike-failed"]
+    assert shut.doors.released.keys() == {"gate"}
+    assert shut.doors.faults == {"strike"}
+    shut.does(StrikeReleased("gate"))
+    assert shut.doors.faults == {"strike"}, "that the other door works says nothing of this one"
+    assert of(ReleaseStrike, shut.does(ExitPressed("main"))) == [ReleaseStrike("main", 3.0)], "it is tried again"
+    shut.does(StrikeReleased("main"))
+    assert shut.doors.faults == frozenset()
+
+
+def test_lines_that_are_ours_at_last_have_no_fault_from_before(shut: House) -> None:
+    shut.does(StrikeFailed("main", "not claimed yet"))
+    shut.does(HardwareBack("strike"))
+    assert shut.doors.faults == frozenset()
+
+
+def test_a_strike_that_cannot_be_lowered_is_said_and_its_door_counts_as_open(shut: House) -> None:
+    shut.does(ExitPressed("main"))
+    shut.does(StrikeReleased("main"))
+    (note,) = of(Note, shut.does(StrikeStuck("main", "the line is gone"), after=3))
+    assert (note.level, note.event) == ("critical", "strike-stuck")
+    assert shut.doors.released.keys() == {"main"}
+    assert shut.doors.faults == {"strike"}
+    assert warnings(shut.does(ContactIs("main", open=True), after=4)) == [], "nobody forced it"
+    shut.does(StrikeReleased("main"))
+    assert shut.doors.faults == {"strike"}, "it was up before: that says nothing of its coming down"
+
+
+def test_the_process_ends_once_when_a_strike_stays_up(shut: House) -> None:
+    shut.does(ExitPressed("main"))
+    shut.does(StrikeStuck("main", "the line is gone"), after=3)
+    assert shut.doors.deadline == shut.mono + STUCK_S
+    assert of(GiveUp, shut.does(Tick(), after=STUCK_S - 0.1)) == []
+    (end,) = of(GiveUp, shut.does(Tick(), after=0.1))
+    assert "door main" in end.why
+    assert of(GiveUp, shut.does(Tick(), after=60)) == []
+
+
+def test_a_strike_that_comes_down_late_ends_nothing(shut: House) -> None:
+    shut.does(ExitPressed("main"))
+    shut.does(StrikeStuck("main", "busy"), after=3)
+    assert warnings(shut.does(StrikeLowered("main"), after=1)) == ["strike-lowered-late"]
+    assert (shut.doors.released, shut.doors.faults, shut.doors.deadline) == ({}, frozenset(), None)
+    assert of(GiveUp, shut.does(Tick(), after=60)) == []
 
 
 def test_a_code_releases_its_door_and_the_log_names_the_code(shut: House) -> None:
@@ -95,7 +146,7 @@ def test_a_door_that_was_released_may_be_opened(shut: House) -> None:
     shut.does(ExitPressed("main"))
     assert warnings(shut.does(ContactIs("main", open=True), after=2)) == []
     assert shut.doors.contacts["main"] == "open"
-    assert shut.doors.alarms == frozenset()
+    assert shut.doors.faults == frozenset()
 
 
 def test_the_leaf_may_follow_a_moment_after_the_strike_dropped(shut: House) -> None:
@@ -106,9 +157,9 @@ def test_the_leaf_may_follow_a_moment_after_the_strike_dropped(shut: House) -> N
 
 def test_a_door_that_opens_unasked_was_forced(shut: House) -> None:
     assert warnings(shut.does(ContactIs("main", open=True))) == ["door-forced"]
-    assert shut.doors.alarms == {"forced"}
+    assert shut.doors.faults == {"forced"}
     shut.does(ContactIs("main", open=False), after=1)
-    assert shut.doors.alarms == frozenset()
+    assert shut.doors.faults == frozenset()
     assert shut.doors.contacts["main"] == "closed"
 
 
@@ -125,7 +176,7 @@ def test_the_release_of_one_door_excuses_no_other(shut: House) -> None:
 
 def test_a_door_with_a_handle_inside_raises_no_such_alarm(shut: House) -> None:
     assert warnings(shut.does(ContactIs("gate", open=True))) == []
-    assert shut.doors.alarms == frozenset()
+    assert shut.doors.faults == frozenset()
 
 
 def test_a_door_that_stands_open_when_the_daemon_starts_was_not_forced() -> None:
@@ -140,10 +191,10 @@ def test_a_door_left_open_is_said_so_once_and_until_it_is_shut(shut: House) -> N
     assert shut.doors.deadline == 101.0 + 60.0
     assert warnings(shut.does(Tick(), after=57.9)) == []
     assert warnings(shut.does(Tick(), after=0.1)) == ["door-left-open"]
-    assert shut.doors.alarms == {"left-open"}
+    assert shut.doors.faults == {"left-open"}
     assert shut.doors.deadline is None
     assert [note.event for note in of(Note, shut.does(ContactIs("main", open=False)))] == ["door-closed"]
-    assert shut.doors.alarms == frozenset()
+    assert shut.doors.faults == frozenset()
 
 
 # Who is told

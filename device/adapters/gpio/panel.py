@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import gpiozero
+import structlog
 
 from device.adapters.gpio.keypad import MatrixKeypad
 from device.adapters.gpio.lamp import Lamp
@@ -21,6 +22,8 @@ from device.adapters.gpio.wiring import KEYS, KeypadLines, PanelWiring
 from device.core.events import ContactEdge, Edge, Event, ExitEdge, TamperEdge
 from device.errors import HardwareError
 from device.ports import LampPattern
+
+log = structlog.get_logger()
 
 MakeEvent = Callable[[bool, float], Event]
 """From whether the line is low and when it became so (monotonic seconds)."""
@@ -81,7 +84,9 @@ class GpiozeroPanel:
 
         Posts StrikeReleased when the line is high and StrikeLowered when it is low again. Asked while the
         strike is open, the first request's end stands: StrikeReleased is posted at once, and no second
-        StrikeLowered follows. HardwareError if there is no such door or the time is not positive.
+        StrikeLowered follows. StrikeFailed in place of StrikeReleased where the line cannot be raised, and before
+        StrikeLowered a StrikeStuck where it cannot be lowered at once: that is tried until it can, or `close`.
+        HardwareError if there is no such door or the time is not positive.
         """
         strike = self._strikes.get(door)
         if strike is None:
@@ -92,8 +97,11 @@ class GpiozeroPanel:
 
     def close(self) -> None:
         """Lower every strike, put the lamps out, give the lines back. Twice is once."""
-        for strike in self._strikes.values():
-            strike.close()
+        for door, strike in self._strikes.items():
+            try:
+                strike.close()
+            except Exception as error:  # noqa: BLE001 - whatever a pin driver raises: the other doors are to be lowered
+                log.critical("strike-not-lowered", door=door, why=str(error))
         if self._keypad is not None:
             self._keypad.close()
         for device in (*self._lamps.values(), *self._inputs.values()):
