@@ -79,11 +79,14 @@ export function vet(sdp, role) {
 
 /**
  * An answer as this page sends it: SHA-256 fingerprints, no header extension but those of the offer, Opus at a constant rate, no
- * candidates (they follow one by one).
+ * candidates (they follow one by one), and directions only where they are of a section: Firefox says one for all of them, too.
  * @param {string} sdp as the browser made it
  */
 export function shapeAnswer(sdp) {
-  const lines = sdp.split("\r\n").filter((line) => {
+  const all = sdp.split("\r\n");
+  const media = all.findIndex((line) => line.startsWith("m="));
+  const lines = all.filter((line, at) => {
+    if (at < media && /^a=(sendrecv|sendonly|recvonly|inactive)$/.test(line)) return false;
     if (line.startsWith("a=fingerprint:")) return line.startsWith("a=fingerprint:sha-256 ");
     if (line.startsWith("a=extmap:")) return EXTENSIONS.video.includes(line.split(" ")[1]);
     return !line.startsWith("a=candidate:") && line !== "a=end-of-candidates";

@@ -8,17 +8,19 @@ import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from tests.harness import chromium as browser
+from tests.harness import firefox as other_browser
 from tests.harness import namespaces
 from tests.harness import pulse as sound
 from tests.harness.ears import write_tone
-from tests.harness.person import Person
+from tests.harness.person import Person, Someone
 from tests.harness.world import DeviceOptions, World, world
 
-VOICE_HZ = 700
+VOICE_HZ = other_browser.VOICE_HZ
 """What the person at the page says, through the browser's fake microphone."""
 
 MakeWorld = Callable[..., World]
 MakePerson = Callable[..., Person]
+MakeSomeone = Callable[..., Someone]
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +90,40 @@ def make_person(make_browser: Callable[..., BrowserContext]) -> Iterator[MakePer
     yield make
     for person in people:
         assert person.errors == [], f"{person.name}'s page"
+
+
+@pytest.fixture(scope="module")
+def firefox(net: namespaces.Network) -> Iterator[other_browser.Firefox]:
+    """One Firefox in the home's network for all tests of a file: it takes longer to start than they take."""
+    if reason := other_browser.missing() or sound.missing():
+        pytest.skip(reason)
+    with sound.pulse_door(home=True) as loudspeaker, other_browser.firefox(net.at_home(), loudspeaker.env) as made:
+        yield made
+
+
+@pytest.fixture
+def make_firefox_person(firefox: other_browser.Firefox) -> Iterator[MakeSomeone]:
+    """A person at a Firefox, with a storage of their own."""
+    people: list[Someone] = []
+    with ExitStack() as stack:
+
+        def make(home: World, name: str, *, script: str = "") -> Someone:
+            firefox.trust(home.site.ca_path)
+            screen = stack.enter_context(firefox.page())
+            person = Someone(screen, home, name, script)
+            person.errors, person.picture = screen.errors, ("video/VP8", 640)
+            person.accept_invitation()
+            people.append(person)
+            return person
+
+        yield make
+    for person in people:
+        assert person.errors == [], f"{person.name}'s page"
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def make_someone(request: pytest.FixtureRequest) -> MakeSomeone:
+    """A person at the one browser, and the same test again with one at the other."""
+    named = {"chromium": "make_person", "firefox": "make_firefox_person"}
+    made: MakeSomeone = request.getfixturevalue(named[request.param])
+    return made

@@ -1,7 +1,7 @@
 """A person at a page: opens the invitation, sees, hears, and presses what is on the screen."""
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from playwright.sync_api import BrowserContext, Locator, Page
@@ -62,48 +62,70 @@ _LISTEN = """async (hz) => {
 }"""
 
 
-class Person:
-    """One page of one person, in a browser of the test."""
+class Screen(Protocol):
+    """What a person needs of a browser: a page that is opened, looked at and pressed. Times in milliseconds."""
 
-    def __init__(self, context: BrowserContext, world: World, name: str, script: str = "") -> None:
+    def goto(self, url: str) -> object: ...
+
+    def reload(self) -> object: ...
+
+    def add_init_script(self, script: str) -> object: ...
+
+    def evaluate(self, expression: str, arg: object = None) -> Any: ...
+
+    def wait_for_selector(self, selector: str, *, timeout: float = ...) -> object: ...
+
+    def click(self, selector: str) -> None: ...
+
+
+class Someone:
+    """A person at a page, whichever browser shows it. `device` is the door that is meant, where there are several."""
+
+    picture: tuple[str, int] = ("video/H264", 1280)
+    """What this browser is sent while nothing is wrong: the codec, and the width in pixels."""
+
+    def __init__(self, screen: Screen, world: World, name: str, script: str = "") -> None:
         """`script` runs in the page before its own."""
+        self.screen = screen
         self.world = world
         self.name = name
         self.errors: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.set_default_timeout(15_000 * SCALE)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._console)
-        self.page.add_init_script(_SPY)
+        screen.add_init_script(_SPY)
         if script:
-            self.page.add_init_script(script)
+            screen.add_init_script(script)
 
     def accept_invitation(self) -> None:
-        self.page.goto(self.world.site.invitation(self.name))
-        self.page.click("#confirm-invitation")
+        self.screen.goto(self.world.site.invitation(self.name))
+        self.screen.click("#confirm-invitation")
         self.wait_for_phase("idle")
 
-    @property
-    def card(self) -> Locator:
-        return self.page.locator(f"#door-{DEVICE}")
-
-    def wait_for_phase(self, phase: str, timeout: float = 15.0) -> None:
+    def wait_for_phase(self, phase: str, timeout: float = 15.0, device: str = DEVICE) -> None:
         """Until the card shows this phase."""
-        self.page.wait_for_selector(f'#door-{DEVICE}[data-phase="{phase}"]', timeout=timeout * 1000 * SCALE)
+        self.see(f'#door-{device}[data-phase="{phase}"]', timeout)
 
-    def phase(self) -> str | None:
-        return self.card.get_attribute("data-phase")
+    def see(self, selector: str, timeout: float = 15.0) -> None:
+        """Until this is there to see."""
+        self.screen.wait_for_selector(selector, timeout=timeout * 1000 * SCALE)
 
-    def click(self, deed: str) -> None:
+    def says(self, device: str = DEVICE) -> str:
+        """What the card says now."""
+        text: str = self.screen.evaluate("(id) => document.getElementById(id).innerText", f"door-{device}")
+        return text
+
+    def phase(self, device: str = DEVICE) -> str | None:
+        found: str | None = self.screen.evaluate("(id) => document.getElementById(id)?.dataset.phase", f"door-{device}")
+        return found
+
+    def click(self, deed: str, device: str = DEVICE) -> None:
         """`answer`, `decline`, `hang-up`, `mute`, `look-in`."""
-        self.page.click(f"#{deed}-{DEVICE}")
+        self.screen.click(f"#{deed}-{device}")
 
-    def open_door(self, door: str = "main") -> None:
-        self.page.click(f"#open-{DEVICE}-{door}")
+    def open_door(self, door: str = "main", device: str = DEVICE) -> None:
+        self.screen.click(f"#open-{device}-{door}")
 
     def stats(self) -> dict[str, Any]:
         """Sums over this page's connections; `codec` of the video, `port` that this end is reached at; see `_STATS`."""
-        found: dict[str, Any] = self.page.evaluate(_STATS)
+        found: dict[str, Any] = self.screen.evaluate(_STATS)
         return found
 
     def wait_for_picture(self, more: int = 10) -> None:
@@ -113,7 +135,7 @@ class Person:
 
     def listen(self, hz: float) -> dict[str, float]:
         """What the page hears for two seconds: the loudest frequency, its level, and the level `at` hz."""
-        heard: dict[str, float] = self.page.evaluate(_LISTEN, hz)
+        heard: dict[str, float] = self.screen.evaluate(_LISTEN, hz)
         return heard
 
     def listen_for(self, hz: float, tries: int = 4) -> dict[str, float]:
@@ -134,7 +156,7 @@ class Person:
 
     def luma(self) -> Any:
         """The picture now shown, as grey rows: what a person sees."""
-        return self.page.evaluate(
+        return self.screen.evaluate(
             """() => {
               const video = document.querySelector('video[data-device]');
               const canvas = document.createElement('canvas');
@@ -151,6 +173,21 @@ class Person:
               return {height: canvas.height, rows: out};
             }"""
         )
+
+
+class Person(Someone):
+    """At a page of Chromium, of which a test may want more than `Screen`."""
+
+    def __init__(self, context: BrowserContext, world: World, name: str, script: str = "") -> None:
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(15_000 * SCALE)
+        super().__init__(self.page, world, name, script)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._console)
+
+    @property
+    def card(self) -> Locator:
+        return self.page.locator(f"#door-{DEVICE}")
 
     def _console(self, message: Any) -> None:
         if message.type == "error" and not re.search(r"WebSocket connection|net::ERR", message.text):

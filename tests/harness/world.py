@@ -1,6 +1,7 @@
 """A whole house, for real: site, server, daemon on simulated pins, sound and two networks."""
 
 import contextlib
+import dataclasses
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -57,6 +58,13 @@ class World:
     options: DeviceOptions = field(default_factory=DeviceOptions)
     server: Process | None = None
     device: Process | None = None
+    name: str = DEVICE
+
+    def next_door(self, name: str) -> "World":
+        """Another door station of the same site, of which only the daemon is its own; it is not started yet."""
+        folder = self.folder / name
+        folder.mkdir()
+        return dataclasses.replace(self, folder=folder, server=None, device=None, name=name)
 
     @property
     def control(self) -> Control:
@@ -111,7 +119,7 @@ class World:
         path = self.folder / "device.toml"
         addresses = f'["{DOOR_ADDRESS}"]' if self.net else "[]"
         path.write_text(
-            f'identity = "{self.site.identity(DEVICE)}"\nstate = "device-state"\ncontrol_socket = "control.sock"\n'
+            f'identity = "{self.site.identity(self.name)}"\nstate = "device-state"\ncontrol_socket = "control.sock"\n'
             f'[gpio]\npins = "mock"\n[button.flat-1]\n[button.flat-2]\n'
             f"[door.main]\nopen_s = {options.open_s}\n[lamp]\n"
             f"[call]\nring_s = {options.ring_s}\n[links]\nstanding = {str(options.standing).lower()}\n"

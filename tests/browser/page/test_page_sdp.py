@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from protocol.errors import PeerError
-from protocol.sdp import vet_offer
+from protocol.sdp import vet_answer, vet_offer
 
 OURS = ":".join(["AB"] * 32)
 OTHER = ":".join(["CD"] * 32)
@@ -208,6 +208,45 @@ def test_our_answer_is_shaped_for_the_devices_gate(blank: Page) -> None:
     assert "audio-level" not in shaped
     assert "candidate" not in shaped
     assert vet_offer(shaped).fingerprint == OURS
+
+
+FIREFOX = (
+    "v=0\r\no=mozilla...THIS_IS_SDPARTA-99.0 7164503552194981365 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=sendrecv\r\n"
+    f"{LINE}a=group:BUNDLE 0 1 2\r\na=ice-options:trickle\r\na=msid-semantic:WMS *\r\n"
+    "m=video 9 UDP/TLS/RTP/SAVPF 97 98\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\n"
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+    "a=extmap:12/recvonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"
+    "a=fmtp:97 max-fs=12288;max-fr=60\r\na=fmtp:98 apt=97\r\na=ice-pwd:7cd3915d5e25d56a9eab70404a4d9502\r\n"
+    "a=ice-ufrag:e00d97ac\r\na=mid:0\r\na=rtcp-fb:97 nack\r\na=rtcp-fb:97 nack pli\r\na=rtcp-fb:97 goog-remb\r\n"
+    "a=rtcp-mux\r\na=rtpmap:97 VP8/90000\r\na=rtpmap:98 rtx/90000\r\na=setup:active\r\n"
+    "a=ssrc:780613212 cname:{48935e93-a90c-4e84-b153-a8e597070572}\r\n"
+    "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=sendrecv\r\n"
+    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=fmtp:96 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n"
+    "a=ice-pwd:7cd3915d5e25d56a9eab70404a4d9502\r\na=ice-ufrag:e00d97ac\r\na=mid:1\r\n"
+    "a=msid:- {4669a1f8-d5f5-4b75-aa01-345db208f770}\r\na=rtcp-mux\r\na=rtpmap:96 opus/48000/2\r\na=setup:active\r\n"
+    "a=ssrc:3740171160 cname:{48935e93-a90c-4e84-b153-a8e597070572}\r\n"
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=sendrecv\r\n"
+    "a=ice-pwd:7cd3915d5e25d56a9eab70404a4d9502\r\na=ice-ufrag:e00d97ac\r\na=mid:2\r\na=setup:active\r\n"
+    "a=sctp-port:5000\r\na=max-message-size:1073741823\r\n"
+)
+"""As Firefox ESR 153 describes itself when it has answered the door, but for its candidates; it has no H.264."""
+
+
+def test_firefoxs_answer_is_shaped_for_both_gates(blank: Page) -> None:
+    """It gives the whole session a direction besides each section's, which neither gate has a place for."""
+    with pytest.raises(PeerError, match="a=sendrecv has no place"):
+        vet_answer(FIREFOX)
+    script = """async (sdp) => {
+      const { shapeAnswer, vet } = await import("/sdp.js");
+      const shaped = shapeAnswer(sdp);
+      return [shaped, vet(shaped, "answer")];
+    }"""
+    shaped, fingerprint = blank.evaluate(script, FIREFOX)
+    vetted = vet_answer(shaped)
+    assert (vetted.fingerprint, vetted.video, fingerprint) == (OURS, "VP8", OURS)
+    assert [line for line in shaped.split("\r\n") if line in {"a=sendrecv", "a=recvonly"}] == [
+        "a=recvonly", "a=sendrecv", "a=sendrecv",
+    ]  # fmt: skip
 
 
 CANDIDATES = {
