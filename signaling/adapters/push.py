@@ -29,6 +29,7 @@ from protocol.ids import b64url
 from protocol.keys import new_key, private_key_pem
 from protocol.messages import Subscription
 from signaling.adapters.store import write_atomically
+from signaling.adapters.words import Words
 from signaling.config import PushConfig
 from signaling.core.effects import KeepKeys, Notify, Subscribe
 
@@ -57,7 +58,7 @@ class PushServices:
         self._tls = tls or ssl.create_default_context()
         self._vapid = _own_key(folder / "server-key.pem")
         self._kept: dict[str, Subscription] = _read(folder)
-        self._jobs: asyncio.Queue[tuple[str, Notify]] = asyncio.Queue(WAITING)
+        self._words = Words()
 
     @property
     def key(self) -> str:
@@ -132,35 +133,38 @@ class PushServices:
     # Waking
 
     def _later(self, key: str, notify: Notify) -> None:
-        try:
-            self._jobs.put_nowait((key, notify))
-        except asyncio.QueueFull:
+        if not self._words.put(key, notify, WAITING):
             log.warning("push-dropped", why="too many are waiting")
 
     async def _work(self, http: aiohttp.ClientSession) -> None:
         while True:
-            key, notify = await self._jobs.get()
+            async for key, notify in self._words.of_one():
+                await self._say(http, key, notify)
+
+    async def _say(self, http: aiohttp.ClientSession, key: str, notify: Notify) -> None:
+        """Ask the browser's service, and once more where it is busy, unless something newer is to be said by then."""
+        for last in (False, True):
             subscription = self._kept.get(key)
             if subscription is None:
-                continue
+                return
             service = urlsplit(subscription.endpoint).hostname
-            for last in (False, True):
-                try:
-                    status = await self._ask(http, subscription, notify)
-                except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                    status, why = 0, type(error).__name__
-                else:
-                    why = f"status {status}"
-                if status in {404, 410}:  # RFC 8030, section 7.3: the subscription is no more
-                    self._forget(key)
-                    break
-                if 200 <= status < 300:
-                    log.info("pushed", service=service, ringing=notify.ringing)
-                    break
-                if last or 300 <= status < 429:
-                    log.warning("push-failed", service=service, why=why)
-                    break
-                await asyncio.sleep(AGAIN_S)
+            try:
+                status = await self._ask(http, subscription, notify)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                status, why = 0, type(error).__name__
+            else:
+                why = f"status {status}"
+            if status in {404, 410}:  # RFC 8030, section 7.3: the subscription is no more
+                self._forget(key)
+                return
+            if 200 <= status < 300:
+                log.info("pushed", service=service, ringing=notify.ringing)
+                return
+            if last or 300 <= status < 429:
+                log.warning("push-failed", service=service, why=why)
+                return
+            if await self._words.newer(key, notify, AGAIN_S):
+                return
 
     async def _ask(self, http: aiohttp.ClientSession, subscription: Subscription, notify: Notify) -> int:
         """RFC 8030, section 5: the status of the answer."""

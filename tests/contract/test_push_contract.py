@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import structlog
 
 from protocol.errors import ConfigError
 from signaling.adapters import push as adapter
@@ -129,6 +130,71 @@ async def test_a_service_that_is_busy_is_asked_again(
         stand.service.answers = [503]
         stand.notify()
         await stand.asked(1)
+
+
+async def test_a_ring_that_the_service_did_not_take_is_not_tried_again_once_it_is_withdrawn(
+    tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a telephone rings for a call that somebody has answered."""
+    monkeypatch.setattr(adapter, "AGAIN_S", 0.5)
+    async with standing(tmp_path, certificate) as stand:
+        stand.subscribe()
+        stand.service.answers = [503]
+        stand.notify()
+        await stand.until(lambda: stand.service.answers == [])
+        stand.notify(ringing=False)
+        await stand.asked(1)
+        stand.service.answers = [503]
+        stand.notify(call="d" * 21 + "A")
+        await stand.asked(2)  # at the second try, which is later than that of the ring would have been
+        said = [stand.browser.read(asked.body) for asked in stand.service.asked]
+        assert [(word["call"][0], word["ringing"]) for word in said] == [("c", False), ("d", True)]
+
+
+async def test_a_withdrawal_does_not_overtake_a_ring_that_is_under_way_and_holds_up_nobody_else(
+    tmp_path: Path, certificate: Path
+) -> None:
+    async with standing(tmp_path, certificate) as stand:
+        stand.subscribe()
+        stand.subscribe(OTHER_KEY)
+        stand.service.slow = {KEY}
+        stand.notify()
+        await stand.until(lambda: stand.service.held == 1)
+        stand.notify(ringing=False)
+        stand.notify(OTHER_KEY)
+        await stand.asked(1)
+        assert [name for name, _ in stand.service.waiting] == [OTHER_KEY]
+        assert stand.service.held == 1
+        stand.service.go_on.set()
+        await stand.asked(3)
+        assert [stand.browser.read(asked.body)["ringing"] for asked in stand.service.asked[1:]] == [True, False]
+
+
+async def test_a_ring_that_is_still_to_be_sent_is_replaced_by_its_withdrawal(tmp_path: Path, certificate: Path) -> None:
+    async with standing(tmp_path, certificate) as stand:
+        stand.subscribe()
+        stand.notify()
+        stand.notify(ringing=False)
+        stand.notify(call="d" * 21 + "A")
+        await stand.asked(2)
+        said = [stand.browser.read(asked.body) for asked in stand.service.asked]
+        assert [(word["call"][0], word["ringing"]) for word in said] == [("c", False), ("d", True)]
+
+
+async def test_more_than_can_wait_is_dropped_and_said(
+    tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But a withdrawal takes the place of its ring, however many wait."""
+    monkeypatch.setattr(adapter, "WAITING", 1)
+    async with standing(tmp_path, certificate) as stand:
+        stand.subscribe()
+        with structlog.testing.capture_logs() as logs:
+            stand.notify()
+            stand.notify(call="d" * 21 + "A")
+            stand.notify(ringing=False)
+        assert [line["event"] for line in logs] == ["push-dropped"]
+        await stand.asked(1)
+        assert stand.browser.read(stand.service.asked[0].body)["ringing"] is False
 
 
 async def test_redirects_are_not_followed(tmp_path: Path, certificate: Path) -> None:

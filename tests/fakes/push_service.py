@@ -1,5 +1,6 @@
 """A push service and a browser that it wakes: RFC 8030, 8291, 8292 by hand, so that it is a second opinion."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -105,6 +106,10 @@ class PushService:
         self.wrong: list[str] = []
         self.answers: list[int] = []
         self.origin = ""
+        self.slow: set[str] = set()
+        """Whose pushes wait for `go_on`; `held` counts them."""
+        self.held = 0
+        self.go_on = asyncio.Event()
 
     @asynccontextmanager
     async def running(self, tls: ssl.SSLContext) -> AsyncIterator[None]:
@@ -131,6 +136,9 @@ class PushService:
         except (AssertionError, ValueError, KeyError, IndexError) as error:
             self.wrong.append(f"{type(error).__name__}: {error}")
             return web.Response(status=400)
+        if request.match_info["name"] in self.slow:
+            self.held += 1
+            await self.go_on.wait()
         status = self.answers.pop(0) if self.answers else 201
         if 300 <= status < 400:
             return web.Response(status=status, headers={"Location": f"{self.origin}/elsewhere"})
