@@ -67,7 +67,8 @@ class Call:
         self._picture = Picture(faults=self._faults.shown)
         self._until: float | None = None
         self._after: After | None = None
-        self._waking = False
+        self._woken: frozenset[str] = frozenset()  # whose telephones ring for this call
+        self._rang: tuple[str, ...] = ()  # all whom this call has rung, also those whom it rings no more
         self._reached = False
         self._stage = Stage(set(rules.doors))
 
@@ -161,7 +162,7 @@ class Call:
             return [record, *picture, Note("warning", "nobody-reached", {"button": button, "why": why})]
         self._phase = Ringing(int(now.utc), call, button, found.rung, frozenset())
         self._picture = replace(self._picture, views={})
-        self._reached = self._waking = False
+        self._reached, self._woken, self._rang = False, frozenset(), ()
         return [*self._ring("ringing", call, button, found, now), *self._begun(call, button, now)]
 
     def _held(self, button: str, now: Instant) -> list[Effect]:
@@ -171,20 +172,21 @@ class Call:
             case Idle() if target is not None:
                 return self._pressed(target, now)
             case Ringing() as ringing if target is not None and ringing.button == button:
-                found = reach(self._picture, target)
-                if not found.anybody(ringing.declined):
+                found = reach(self._picture, target).without(ringing.declined)
+                if not found.anybody():
                     return [Note("warning", "long-press-reaches-nobody", {"button": target})]
                 self._phase = replace(ringing, button=target, rung=found.rung)
-                return self._ring("long-press", ringing.call, target, found, now)
+                # A withdrawal is for all who were woken; who is still rung is woken again behind it.
+                gone = self._stop_waking(ringing.call) if self._woken - set(found.rung) else []
+                return [*gone, *self._ring("long-press", ringing.call, target, found, now)]
         return []
 
     def _ring(self, event: str, call: str, button: str, found: Reach, now: Instant) -> list[Effect]:
         self._until = now.mono + self._rules.ring_s
         self._reached = self._reached or bool(found.linked)
-        wake = found.wakes(call, button)
-        self._waking = self._waking or bool(wake)
+        self._rang += tuple(who for who in found.rung if who not in self._rang)
         return [
-            *wake,
+            *self._waking(found, call, button),
             Note("info", event, {"button": button, "linked": len(found.linked), "absent": len(found.absent)}),
         ]
 
@@ -294,8 +296,11 @@ class Call:
             for who in found.absent
             if who in ringing.rung and who not in ringing.declined and (only is None or who in only)
         )
-        wake = replace(found, absent=absent).wakes(ringing.call, ringing.button)
-        self._waking = self._waking or bool(wake)
+        return self._waking(replace(found, absent=absent), ringing.call, ringing.button)
+
+    def _waking(self, found: Reach, call: str, button: str) -> list[Effect]:
+        wake = found.wakes(call, button)
+        self._woken |= set(found.absent) if wake else set()
         return wake
 
     # The end of things
@@ -324,14 +329,14 @@ class Call:
         return [
             *self._stop_waking(phase.call),
             *(self._settled(phase.call, "unanswered") if isinstance(phase, Ringing) else []),
-            RecordCall(phase.call, phase.button, began, outcome, answered_by, phase.rung),
+            RecordCall(phase.call, phase.button, began, outcome, answered_by, self._rang),
             Note("info", "call-ended", {"button": phase.button, "outcome": outcome}),
         ]
 
     def _stop_waking(self, call: str) -> list[Effect]:
-        if not self._waking:
+        if not self._woken:
             return []
-        self._waking = False
+        self._woken = frozenset()
         return [Tell(RingEnded(call=call))]
 
     # The visitor's picture

@@ -1,6 +1,6 @@
 """Whom a button's ring reaches: over a standing link at once, or by waking them through the server."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from device.core.effects import Effect, Tell
 from device.core.view import Picture
@@ -16,9 +16,15 @@ class Reach:
     absent: tuple[str, ...]
     online: bool
 
-    def anybody(self, declined: frozenset[str] = frozenset()) -> bool:
-        """Whether there is anybody to ring who has not declined already."""
-        return bool(self.linked - declined) or (self.online and bool(self.absent))
+    def anybody(self) -> bool:
+        """Whether there is anybody to ring."""
+        return bool(self.linked) or (self.online and bool(self.absent))
+
+    def without(self, declined: frozenset[str]) -> "Reach":
+        """Whom it still reaches when these are left alone; `rung` stays as it was."""
+        return replace(
+            self, linked=self.linked - declined, absent=tuple(who for who in self.absent if who not in declined)
+        )
 
     def wakes(self, call: str, button: str) -> list[Effect]:
         """The message that wakes those who are absent; none where there is nobody to wake, or no server."""

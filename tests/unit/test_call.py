@@ -26,6 +26,7 @@ from device.core.events import (
     Tick,
 )
 from protocol.messages import AnswerCall, Decline, HangUp, OpenDoor, Ping, Ring, RingEnded, View
+from protocol.roster import Button
 from tests.unit.stage import UTC, CallStage, a_roster, call_id, of, verdict, welcome
 
 ONE = call_id(1)
@@ -301,10 +302,61 @@ def test_who_declined_is_not_rung_again_by_holding_on() -> None:
     assert of(ShowVideo, stage.does(Held("flat-1"))) == [ShowVideo("dave", True)]
 
 
+def test_whose_page_is_gone_after_declining_is_not_woken_by_holding_on() -> None:
+    stage = ringing()
+    stage.says("bob", Decline, call=ONE)
+    stage.does(LinkDown("bob", "bob"))
+    assert of(Tell, stage.does(Held("flat-1"))) == []
+
+
 def test_a_long_press_wakes_those_without_a_link() -> None:
     stage = ringing(links=("alice",))
     (tell,) = of(Tell, stage.does(Held("flat-1")))
     assert tell.message == Ring(call=ONE, button="everybody", answerers=["bob", "dave"])
+
+
+def passing_on(links: tuple[str, ...]) -> CallStage:
+    """Flat 1 rings, and its button is one that stands for flat 2 when it is held: whom it rang, that rings no more."""
+    buttons = {**a_roster().buttons, "everybody": Button("Flat 2", ["dave"])}
+    return ringing(links=links, roster=a_roster(buttons=buttons))
+
+
+def test_whom_only_the_first_button_rang_stands_in_the_history_all_the_same() -> None:
+    stage = passing_on(("alice", "bob", "dave"))
+    effects = stage.does(Held("flat-1"), after=1.5)
+    assert of(ShowVideo, effects) == [ShowVideo("dave", True), ShowVideo("alice", False), ShowVideo("bob", False)]
+    assert stage.told["alice"].phase == "busy"
+    assert verdict(stage.says("alice", AnswerCall, call=ONE)) == "not-now"
+    stage.says("dave", AnswerCall, call=ONE)
+    (record,) = of(RecordCall, stage.says("dave", HangUp, call=ONE))
+    assert (record.button, record.rang) == ("everybody", ("alice", "bob", "dave"))
+
+
+def test_a_ring_that_passed_on_and_nobody_answered_was_missed_by_all_whom_it_rang() -> None:
+    stage = passing_on(("alice", "bob", "dave"))
+    stage.does(Held("flat-1"), after=1.5)
+    (record,) = of(RecordCall, stage.does(Tick(), after=31))
+    assert (record.outcome, record.rang) == ("missed", ("alice", "bob", "dave"))
+    stage.does(Pressed("flat-2"), after=10)
+    (record,) = of(RecordCall, stage.does(Tick(), after=31))
+    assert record.rang == ("dave",), "the next ring is another"
+
+
+def test_whose_telephone_was_woken_and_is_rung_no_more_is_told_so() -> None:
+    stage = passing_on(("bob",))
+    effects = stage.does(Held("flat-1"), after=1.5)
+    assert of(Tell, effects) == [
+        Tell(RingEnded(call=ONE)),
+        Tell(Ring(call=ONE, button="everybody", answerers=["dave"])),
+    ]
+    stage.does(LinkUp("dave", "dave"))
+    assert of(Tell, stage.says("dave", AnswerCall, call=ONE)) == [Tell(RingEnded(call=ONE))]
+
+
+def test_who_is_rung_by_both_buttons_is_woken_once() -> None:
+    """The server takes a second word on the same call for the same ring: a withdrawal in between would undo it."""
+    stage = ringing(links=("alice",))
+    assert RingEnded(call=ONE) not in [tell.message for tell in of(Tell, stage.does(Held("flat-1"), after=1.5))]
 
 
 def test_a_long_press_where_nobody_was_reached_tries_everybody() -> None:
