@@ -83,7 +83,7 @@ def packets(wave: Samples) -> list[bytes]:
 def test_packets_all_have_one_size_whatever_is_said() -> None:
     chance = np.random.default_rng(1)
     wave = np.concatenate([voice(150, 9600), np.zeros(9600), chance.integers(-20_000, 20_000, 9600)]).astype(np.int16)
-    assert {len(packet) for packet in packets(wave)} == {80}
+    assert {len(packet) for packet in packets(wave)} == {120}
     assert {duration(packet) for packet in packets(wave)} == {SAMPLES}
 
 

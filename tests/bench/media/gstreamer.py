@@ -21,10 +21,11 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC
 _PIPELINE = """
 webrtcbin name=peer bundle-policy=max-bundle latency=40
 multifilesrc location={video} loop=true ! h264parse ! video/x-h264,framerate=30/1
-  ! identity sync=true ! rtph264pay pt=96 config-interval=-1 aggregate-mode=zero-latency
+  ! identity sync=true ! rtph264pay pt=96 config-interval=-1 aggregate-mode=zero-latency mtu=1312
   ! application/x-rtp,media=video,encoding-name=H264,payload=96 ! peer.
 multifilesrc location={audio} loop=true ! rawaudioparse sample-rate=48000 num-channels=1 pcm-format=s16le
-  ! identity sync=true ! opusenc bitrate=32000 bitrate-type=cbr frame-size=20 audio-type=voice
+  ! identity sync=true ! opusenc bitrate=48000 bitrate-type=cbr frame-size=20 audio-type=voice
+  inband-fec=true packet-loss-percentage=5
   ! rtpopuspay pt=111 ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111 ! peer.
 """
 

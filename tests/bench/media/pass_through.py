@@ -28,14 +28,24 @@ STREAMS: tuple[Stream, ...] = ("main", "small", "vp8")
 CLOCK = 90_000 // FPS
 
 
-async def paced(interval_s: float, step: Callable[[int], None]) -> None:
-    """Call `step` with 0, 1, 2 … at this interval, without drifting."""
-    began = time.monotonic()
-    number = 0
-    while True:
-        step(number)
-        number += 1
-        await asyncio.sleep(max(0.0, began + number * interval_s - time.monotonic()))
+class Paced:
+    """Calls `step` with 0, 1, 2 … at this interval, without drifting, until it is stopped."""
+
+    def __init__(self, interval_s: float, step: Callable[[int], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._interval_s = interval_s
+        self._step = step
+        self._began = self._loop.time()
+        self._number = 0
+        self._next: asyncio.Handle = self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._step(self._number)
+        self._number += 1
+        self._next = self._loop.call_at(self._began + self._number * self._interval_s, self._turn)
+
+    def stop(self) -> None:
+        self._next.cancel()
 
 
 class FileCamera:
@@ -52,8 +62,7 @@ class FileCamera:
             data, key = self._units[number % len(self._units)]
             sink(EncodedFrame(data, number * CLOCK, key, time.time()))
 
-        task = asyncio.get_running_loop().create_task(paced(1 / FPS, show))
-        return lambda: void(task.cancel())
+        return Paced(1 / FPS, show).stop
 
     def request_key_frame(self, stream: Stream = "main") -> None:
         """What is encoded is encoded: two seconds later comes the next."""
@@ -86,8 +95,7 @@ class FileSound:
             pts = number * SAMPLES
             sink(OpusPacket(encoder.encode(self._speech[at : at + BLOCK_BYTES], pts), pts))
 
-        task = asyncio.get_running_loop().create_task(paced(0.02, speak))
-        return lambda: void(task.cancel())
+        return Paced(0.02, speak).stop
 
     def far_end(self) -> "Ear":
         return Ear()
@@ -110,10 +118,6 @@ class Ear:
 
     def close(self) -> None:
         """Nothing is kept."""
-
-
-def void(_: object) -> None:
-    """For what returns something that nobody wants."""
 
 
 async def main(clip: Path, speech: Path) -> None:
