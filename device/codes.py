@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta, Struct
 
 from device.adapters.store import write_atomically
-from device.core.events import CodeJudged, Event, HardwareFault
+from device.core.events import CodeJudged, Event, HardwareFault, Warned
 from protocol.errors import DoorwardError
 from protocol.ids import Id, is_id
 
@@ -46,7 +47,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     v: Literal[1]
     salt: Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
     iterations: Annotated[int, Meta(ge=1, le=16)]
-    memory_kib: Annotated[int, Meta(ge=8, le=256 * 1024)]
+    memory_kib: Annotated[int, Meta(ge=8, le=64 * 1024)]  # more than the service can spare would end it
     codes: Annotated[list[_Code], Meta(max_length=CODES)]
 
 
@@ -99,7 +100,7 @@ class FileCodes:
             return msgspec.json.decode(self._path.read_bytes(), type=_File)
         except FileNotFoundError:
             return _File(1, os.urandom(16).hex(), ITERATIONS, MEMORY_KIB, [])
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:  # text that is none is an error of its own
             raise DoorwardError(f"{self._path}: cannot be read: {error}; remove it and add the codes again") from error
 
     def _keep(self, kept: _File) -> None:
@@ -124,14 +125,20 @@ async def judge(codes: FileCodes, code: str, post: Callable[[Event], None]) -> N
     try:
         name = await asyncio.to_thread(codes.match, code)
     except DoorwardError as error:
-        post(HardwareFault("keypad", str(error)))
+        post(HardwareFault("codes", str(error)))
+    else:
+        post(Warned("codes", on=False))
     post(CodeJudged(name))
 
 
 def _hash(kept: _File, code: str) -> bytes:
-    return Argon2id(
-        salt=bytes.fromhex(kept.salt), length=32, iterations=kept.iterations, lanes=1, memory_cost=kept.memory_kib
-    ).derive(code.encode())
+    """DoorwardError if it cannot be had: no memory, or an OpenSSL without Argon2 (before 3.2)."""
+    try:
+        return Argon2id(
+            salt=bytes.fromhex(kept.salt), length=32, iterations=kept.iterations, lanes=1, memory_cost=kept.memory_kib
+        ).derive(code.encode())
+    except (MemoryError, UnsupportedAlgorithm) as error:
+        raise DoorwardError(f"codes cannot be judged: {error}; free memory, or update cryptography") from error
 
 
 def _check(code: str) -> None:

@@ -87,7 +87,7 @@ class FileStore:
             return []
         calls = []
         for line in lines:
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
                 calls.append(msgspec.json.decode(line, type=RecordCall))
         return calls
 

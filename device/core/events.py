@@ -90,7 +90,7 @@ class StrikeStuck:
 
 @dataclass(frozen=True, slots=True)
 class HardwareFault:
-    """`what` is one of camera, microphone, loudspeaker, buttons, keypad; lamp is only logged."""
+    """`what` is one of camera, microphone, loudspeaker, buttons, keypad, codes (their file); lamp is only logged."""
 
     what: str
     detail: str
@@ -271,7 +271,7 @@ class RosterKept:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A fault that is not a piece of hardware: storage, clock, certificate, keypad (codes are being guessed)."""
+    """A fault that is not a piece of hardware: storage, clock, certificate, codes, guesses (of codes)."""
 
     what: str
     on: bool

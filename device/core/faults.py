@@ -1,5 +1,6 @@
 """What is wrong with the door station, as its people are told (`faults` of protocol section 5)."""
 
+from collections.abc import Mapping
 from typing import get_args
 
 from device.core.effects import Effect, Note
@@ -19,13 +20,22 @@ from protocol.messages import Fault
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
+SHOWN_AS: Mapping[str, Fault] = {"codes": "keypad", "guesses": "keypad"}
+"""What has no word of its own: a file of codes that cannot be read, and codes that are being guessed."""
+
 
 class Faults:
-    """`handle` keeps `shown` true and returns lines for the log. At first there is neither server nor roster."""
+    """`handle` returns lines for the log. At first there is neither server nor roster."""
 
     def __init__(self) -> None:
-        self.shown: frozenset[Fault] = frozenset({"offline", "roster"})
+        self._wrong: set[str] = {"offline", "roster"}
         self._stuck: set[str] = set()
+
+    @property
+    def shown(self) -> frozenset[Fault]:
+        """Each as long as one of the things is wrong that are shown as it. Of a lamp nobody is told."""
+        named = {SHOWN_AS.get(what, what) for what in self._wrong}
+        return frozenset(fault for fault in FAULTS if fault in named)
 
     def handle(self, event: Event) -> list[Effect]:
         match event:
@@ -44,7 +54,7 @@ class Faults:
                 self._set("buttons", bool(self._stuck))
                 return [Note("info", "button-free", {"button": button})]
             case TamperIs(broken):
-                was = "tamper" in self.shown
+                was = "tamper" in self._wrong
                 self._set("tamper", broken)
                 if broken:
                     return [Note("warning", "tamper", {"why": "the loop through the housing is open"})]
@@ -60,5 +70,4 @@ class Faults:
         return []
 
     def _set(self, what: str, on: bool) -> None:
-        known = {fault for fault in FAULTS if fault == what}
-        self.shown = self.shown | known if on else self.shown - known
+        (self._wrong.add if on else self._wrong.discard)(what)

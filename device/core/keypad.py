@@ -74,7 +74,7 @@ class Keypad:
             return out
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (self._wrong - FREE - 1))
         self._deaf_until = now.mono + wait_s
-        return [*out, Note("warning", "keypad-locked", {"for_s": wait_s}), Warned("keypad", True)]
+        return [*out, Note("warning", "keypad-locked", {"for_s": wait_s}), Warned("guesses", True)]
 
     def _expire(self, now: Instant) -> list[Effect | Event]:
         out: list[Effect | Event] = []
@@ -86,5 +86,5 @@ class Keypad:
             self._forgive_at = self._forgive_at + FORGIVEN_S if self._wrong > 0 else None
         if self._deaf_until is not None and self._deaf_until <= now.mono:
             self._deaf_until = None
-            out.append(Warned("keypad", False))
+            out.append(Warned("guesses", False))
         return out

@@ -1,18 +1,23 @@
 """The keypad's codes: kept as hashes, in one file that only the daemon reads, and never shown."""
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from device import codes as module
 from device.codes import CODES, FileCodes, judge, new_code
-from device.core.events import CodeJudged, Event, HardwareFault
+from device.core.events import CodeJudged, Event, HardwareFault, Warned
 from protocol.errors import DoorwardError
 
 TOOL = Path(sys.executable).parent / "doorward-device"
@@ -117,16 +122,61 @@ def test_there_is_a_limit(codes: FileCodes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoilt", ["", "{", "[]", '{"v":2}', '{"v":1,"salt":"x","iterations":1,"memory_kib":8,"codes":[]}']
-)
-async def test_a_file_that_is_no_good_opens_nothing_and_is_a_fault(tmp_path: Path, spoilt: str) -> None:
-    (tmp_path / "codes.json").write_text(spoilt)
+    "spoilt",
+    [b"", b"{", b"[]", b'{"v":2}', b'{"v":1,"salt":"x","iterations":1,"memory_kib":8,"codes":[]}',
+     b'{"v":1,"salt":"\xff', b'{"v":1,"\xe9":1}', b"\0" * 4096, b"[" * 100_000, b'{"v":' * 100_000],
+    ids=["empty", "torn", "a list", "version", "salt", "no UTF-8", "no UTF-8 in a name", "zeros", "deep", "deep names"],
+)  # fmt: skip
+async def test_a_file_that_is_no_good_opens_nothing_and_is_a_fault(tmp_path: Path, spoilt: bytes) -> None:
+    (tmp_path / "codes.json").write_bytes(spoilt)
     posted: list[Event] = []
     await judge(FileCodes(tmp_path), GOOD, posted.append)
     fault, verdict = posted
     assert isinstance(fault, HardwareFault)
-    assert fault.what == "keypad"
+    assert fault.what == "codes"
     assert verdict == CodeJudged(None)
+
+
+async def test_a_file_that_is_good_again_is_no_fault_any_more(codes: FileCodes) -> None:
+    posted: list[Event] = []
+    await judge(codes, GOOD, posted.append)
+    assert posted == [Warned("codes", on=False), CodeJudged(None)]
+
+
+@pytest.fixture
+def good_file(codes: FileCodes, tmp_path: Path) -> bytes:
+    codes.add("cleaner", GOOD)
+    return (tmp_path / "state" / "codes.json").read_bytes()
+
+
+@given(at=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), cut=st.integers(0, 8))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_dying_card_makes_of_the_file_is_judged(
+    codes: FileCodes, tmp_path: Path, good_file: bytes, at: float, byte: int, cut: int
+) -> None:
+    """Somebody's, nobody's, or the error that is shown as a fault: anything else that is raised ends the daemon."""
+    place = int(at * len(good_file))
+    damaged = good_file[:place] + bytes([byte]) + good_file[place + cut :]
+    (tmp_path / "state" / "codes.json").write_bytes(damaged)
+    with contextlib.suppress(DoorwardError):
+        codes.match(GOOD)
+
+
+def test_memory_that_a_hash_wants_and_there_is_not_is_said(codes: FileCodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL's own refusal (cryptography raises MemoryError), which no test can have without harm to the others."""
+    codes.add("cleaner", GOOD)
+    monkeypatch.setattr(Argon2id, "derive", mock.Mock(side_effect=MemoryError("not enough")))
+    with pytest.raises(DoorwardError, match="not enough"):
+        codes.match(GOOD)
+
+
+def test_no_file_asks_for_more_memory_than_the_service_has(codes: FileCodes, tmp_path: Path) -> None:
+    """systemd/doorward-device.service grants 384 MiB, of which the daemon itself needs half: more ends it."""
+    codes.add("cleaner", GOOD)
+    path = tmp_path / "state" / "codes.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"memory_kib": 64 * 1024 + 1}))
+    with pytest.raises(DoorwardError, match="memory_kib"):
+        codes.match(GOOD)
 
 
 async def test_judging_does_not_hold_the_loop(codes: FileCodes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +196,7 @@ async def test_judging_does_not_hold_the_loop(codes: FileCodes, monkeypatch: pyt
     posted: list[Event] = []
     await judge(codes, GOOD, posted.append)
     assert turned.is_set()
-    assert posted == [CodeJudged("cleaner")]
+    assert posted == [Warned("codes", on=False), CodeJudged("cleaner")]
 
 
 def test_a_code_that_the_device_chooses_is_one_it_would_take(codes: FileCodes) -> None:

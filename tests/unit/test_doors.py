@@ -10,6 +10,7 @@ from device.core.events import (
     Event,
     ExitPressed,
     HardwareBack,
+    HardwareFault,
     Instant,
     RosterChanged,
     SignalingDown,
@@ -19,6 +20,7 @@ from device.core.events import (
     StrikeStuck,
     TamperIs,
     Tick,
+    Warned,
 )
 from device.core.rules import DoorRules
 from protocol.messages import View
@@ -222,6 +224,23 @@ def test_everybody_is_told_of_an_opened_housing() -> None:
     assert all("tamper" in stage.told[who].faults for who in ("alice", "bob", "carol", "dave"))
     stage.does(TamperIs(broken=False))
     assert "tamper" not in stage.told["alice"].faults
+
+
+def test_a_keypad_that_is_out_of_order_stays_so_when_it_is_no_longer_deaf_to_guesses() -> None:
+    stage = CallStage()
+    for broken, mended in (
+        (HardwareFault("keypad", "the line is gone"), HardwareBack("keypad")),
+        (HardwareFault("codes", "cannot be read"), Warned("codes", on=False)),
+    ):
+        stage.does(broken)
+        stage.does(Warned("guesses", on=True))
+        stage.does(Warned("guesses", on=False))
+        assert stage.told["alice"].faults == ["keypad"]
+        stage.does(mended)
+        assert stage.told["alice"].faults == []
+    stage.does(Warned("guesses", on=True))
+    stage.does(Warned("codes", on=False))
+    assert stage.told["alice"].faults == ["keypad"]
 
 
 def test_a_door_without_a_contact_says_nothing_of_one() -> None:

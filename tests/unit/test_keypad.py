@@ -102,11 +102,11 @@ def test_the_third_wrong_code_makes_it_deaf_and_each_further_one_twice_as_long()
         out = post.types("141421#")
         locked = [note.fields["for_s"] for note in of(Note, out) if note.event == "keypad-locked"]
         if locked:
-            assert Warned("keypad", True) in out
+            assert Warned("guesses", True) in out
             assert post.types("271828#") == [CodeRefused()], "the right code, too"
             (wait,) = locked
             assert isinstance(wait, float)
-            assert Warned("keypad", False) in post.does(Tick(), after=wait)
+            assert Warned("guesses", False) in post.does(Tick(), after=wait)
             waits.append(wait)
     assert waits[:7] == [10, 20, 40, 80, 160, 320, 640]
     assert set(waits[7:]) <= {640, LONGEST_WAIT_S}, "forgiven as fast as they come"
@@ -115,7 +115,7 @@ def test_the_third_wrong_code_makes_it_deaf_and_each_further_one_twice_as_long()
 def test_a_right_code_forgives_nothing() -> None:
     post = Post()
     post.types("141421#141422#271828#")
-    assert Warned("keypad", True) in post.types("141423#")
+    assert Warned("guesses", True) in post.types("141423#")
 
 
 def test_time_forgives() -> None:

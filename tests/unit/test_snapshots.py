@@ -112,7 +112,7 @@ def test_the_journal_is_read_back_without_what_is_torn(tmp_path: Path) -> None:
     assert store.load_calls() == []
     store.record_call(record(1))
     with (tmp_path / JOURNAL).open("ab") as file:
-        file.write(b'{"call":"half')
+        file.write(b'{"call":"half\n{"call":"\xff\xfe"}\n{"call":"torn')
     store.record_call(record(2))
     store.record_call(record(3))
     assert store.load_calls() == [record(1), record(2), record(3)], "the line after a torn one is one of its own"
