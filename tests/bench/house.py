@@ -33,6 +33,10 @@ class Door:
     process: Process | None = None
 
     @property
+    def config(self) -> Path:
+        return self.folder / "device.toml"
+
+    @property
     def control(self) -> Control:
         return Control(self.folder / "control.sock")
 

@@ -98,7 +98,9 @@ class Bench:
     def plain(self) -> AbstractContextManager[tuple[peers.Sender, Page]]:
         """A call with plain aiortc. PyAV brings an ALSA library of its own, which has to be told of the plugins."""
         plugins = next(iter(Path("/usr/lib").glob("*/alsa-lib")))
-        command = self.net.at_door(sys.executable, str(HERE / "plain_aiortc.py"), "door_capture", "door_playback")
+        command = self.net.at_door(
+            sys.executable, str(HERE / "plain_aiortc.py"), "cards", "door_capture", "door_playback"
+        )
         return peers.call(self.context, command, {**self.sound.env, "ALSA_PLUGIN_DIR": str(plugins)})
 
     def talk(self, seconds: float, during: Callable[[Page], None] | None = None) -> float:
@@ -183,9 +185,14 @@ def picture(bench: Bench) -> Figures:
 
 
 def cost(bench: Bench) -> Figures:
-    """Processor time of a call, beside that of plain aiortc with software encoding, A B A B."""
+    """Processor time of a whole door that encodes by itself, beside plain aiortc, A B A B; without the voice filter."""
     ours: list[float] = []
     plain: list[float] = []
+    filtering = bench.talk(bench.arguments.seconds)
+    bench.door.stop()
+    with bench.door.config.open("a", encoding="utf-8") as config:
+        config.write("[sound.voice]\noff = true\n")
+    bench.door.start()
     for _ in range(bench.arguments.turns):
         ours.append(bench.talk(bench.arguments.seconds))
         with bench.plain() as (sender, page):
@@ -195,40 +202,47 @@ def cost(bench: Bench) -> Figures:
             plain.append((cpu_s(sender.pid) - used) / (time.monotonic() - began))
         say(f"cores: ours {ours[-1]:.3f}, plain aiortc {plain[-1]:.3f}")
     return {
+        "cpu_call_filtered_cores": median_of([filtering], "cores", 3),
         "cpu_call_cores": median_of(ours, "cores", 3),
         "cpu_plain_aiortc_cores": median_of(plain, "cores", 3),
-        "cpu_ratio_to_software_aiortc": median_of([a / b for a, b in zip(ours, plain, strict=True)], "1", 3),
+        "cpu_call_ratio_to_plain_aiortc": ratio(ours, plain),
     }
 
 
 def sending(bench: Bench) -> Figures:
-    """What sending alone costs, with the same clip and speech: our sender beside GStreamer's `webrtcbin`, A B A B."""
-    if lacking := gstreamer_missing():
-        say(f"not measured: {lacking}")
-        return {}
+    """What sending costs where the board encodes: our sender with a clip and speech, in turns with two others.
+
+    GStreamer's `webrtcbin` passes on the same clip; plain aiortc gets it decoded and encodes it itself.
+    """
     clip, speech = material.clip(bench.folder / "clip.h264"), material.speech(bench.folder / "speech.s16le", SPEECH)
     senders = {
         "ours": ([sys.executable, str(HERE / "pass_through.py")], True),
-        "gstreamer": (["/usr/bin/python3", str(HERE / "gstreamer.py")], False),
+        "software": ([sys.executable, str(HERE / "plain_aiortc.py"), "files"], False),
     }
+    if lacking := gstreamer_missing():
+        say(f"without GStreamer: {lacking}")
+    else:
+        senders["gstreamer"] = (["/usr/bin/python3", str(HERE / "gstreamer.py")], False)
     used: dict[str, list[float]] = {name: [] for name in senders}
     for _ in range(bench.arguments.turns):
         for name, (command, shaped) in senders.items():
             whole = bench.net.at_door(*command, str(clip), str(speech))
-            env = {"PYTHONPATH": str(Path.cwd())} if shaped else {}
+            env = {} if name == "gstreamer" else {"PYTHONPATH": str(Path.cwd())}
             with peers.call(bench.context, whole, env, shaped=shaped) as (sender, page):
                 page.wait_for_timeout(SETTLE_S * 1000)
                 before, began = cpu_s(sender.pid), time.monotonic()
                 page.wait_for_timeout(bench.arguments.seconds * 1000)
                 used[name].append((cpu_s(sender.pid) - before) / (time.monotonic() - began))
                 say(f"{name}: {used[name][-1]:.3f} cores, {page.evaluate(peers.RECEIVED)}")
-    return {
-        "sender_ours_cores": median_of(used["ours"], "cores", 3),
-        "sender_gstreamer_cores": median_of(used["gstreamer"], "cores", 3),
-        "sender_cpu_ratio_to_gstreamer": median_of(
-            [a / b for a, b in zip(used["ours"], used["gstreamer"], strict=True)], "1", 3
-        ),
-    }
+    figures = {f"sender_{name}_cores": median_of(cores, "cores", 3) for name, cores in used.items()}
+    figures["cpu_ratio_to_software_aiortc"] = ratio(used["ours"], used["software"])
+    if "gstreamer" in used:
+        figures["sender_cpu_ratio_to_gstreamer"] = ratio(used["ours"], used["gstreamer"])
+    return figures
+
+
+def ratio(ours: list[float], others: list[float]) -> Figure:
+    return median_of([a / b for a, b in zip(ours, others, strict=True)], "1", 3)
 
 
 def gstreamer_missing() -> str | None:
