@@ -40,10 +40,13 @@ def run(config_path: Path, verbose: bool) -> None:
     config = load_config(config_path)
     counted = Metrics()
     log.set_up(counted.count, verbose)
-    from device import app  # noqa: PLC0415 - the other commands must not pay for the adapters' imports
+    # The other commands must not pay for these imports.
+    import uvloop  # noqa: PLC0415
+
+    from device import app  # noqa: PLC0415
 
     try:
-        asyncio.run(app.run(config, counted))
+        uvloop.run(app.run(config, counted))
     except asyncio.CancelledError:
         return
 
