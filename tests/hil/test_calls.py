@@ -25,11 +25,10 @@ def test_press_rings_shows_an_early_picture_and_the_door_opens(
     picture = tmp_path / "street.jpg"
     picture.write_bytes(street("right"))
     rig.show(picture)
-    journal.wait_for("camera", 120)
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     rig.press("flat-1")
     alice.wait_for_phase("ringing", 60)
     rig.release("flat-1")
@@ -47,9 +46,9 @@ def test_press_rings_shows_an_early_picture_and_the_door_opens(
 
 def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path: Path) -> None:
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     rig.press("flat-1")
     rig.release("flat-1")
     alice.wait_for_phase("ringing", 60)
@@ -64,9 +63,9 @@ def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path:
 
 def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     for number in range(CALLS):
         rig.press("flat-1")
         rig.release("flat-1")
@@ -83,9 +82,9 @@ def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
 
 def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     journal.mark()
     rig.network(plugged=False)
     journal.wait_for("signaling-down")
@@ -102,7 +101,7 @@ def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal
 
 def test_the_server_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     journal.mark()
     home.stop_server()
     journal.wait_for("signaling-down")
@@ -112,7 +111,7 @@ def test_the_server_goes_and_comes_back(rig: Rig, home: House, journal: Journal)
     home.start_server()
     journal.wait_for("signaling-up")
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     rig.press("flat-1")
     rig.release("flat-1")
     alice.wait_for_phase("ringing", 60)

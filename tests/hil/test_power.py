@@ -67,7 +67,7 @@ def test_a_power_cut_while_a_roster_is_kept_loses_none_that_was_confirmed(
     rig: Rig, home: House, journal: Journal
 ) -> None:
     server = home.start_server()
-    journal.wait_for("signaling-up", 120)
+    journal.wait_for("ready", 120)
     since = server.mark()
     home.publish(2)
     server.wait_for("roster-accepted", 60, since)

@@ -10,9 +10,9 @@ from tests.hil.rig import UNIT, Rig
 
 def _talking(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
-    journal.wait_for("signaling-up")
+    journal.wait_for("ready", 120)
     alice = home.invite("alice")
-    journal.wait_for("link-up")
+    journal.wait_for("link-up", 120)
     rig.press("flat-1")
     rig.release("flat-1")
     alice.wait_for_phase("ringing", 60)
@@ -38,12 +38,12 @@ def test_a_daemon_that_ends_or_freezes_in_a_pulse_leaves_no_open_door(
     _talking(rig, home, journal)
     (alice,) = home.people
     ended = rig.during_pulse("systemctl", "kill", "--kill-whom=main", "-s", number, UNIT)
-    pulse = rig.pulse(120)
+    pulse = rig.pulse(400)
     journal.mark()
     alice.open_door()
     assert ended() == 0
     figures.note(f"pulse_width_after_{number.lower()}_s", pulse().width_s)
-    journal.wait_for("armed", 120)
+    journal.wait_for("armed", 240)
     assert not rig.is_high("strike")
 
 
@@ -52,7 +52,7 @@ def test_a_dead_kernel_leaves_no_open_door(rig: Rig, home: House, journal: Journ
     _talking(rig, home, journal)
     (alice,) = home.people
     rig.during_pulse("sh", "-c", "echo c > /proc/sysrq-trigger")
-    pulse = rig.pulse(120)
+    pulse = rig.pulse(400)
     alice.open_door()
     figures.note("pulse_width_after_panic_s", pulse().width_s)
 
@@ -61,7 +61,7 @@ def test_a_dead_kernel_leaves_no_open_door(rig: Rig, home: House, journal: Journ
 def test_a_power_cut_in_a_pulse_leaves_no_open_door(rig: Rig, home: House, journal: Journal) -> None:
     _talking(rig, home, journal)
     (alice,) = home.people
-    pulse = rig.pulse(120)
+    pulse = rig.pulse(400)
     alice.open_door()
     journal.wait_for("door-opened")
     rig.cut_power()

@@ -59,6 +59,7 @@ def virtual_rig(site: Site, folder: Path) -> Iterator[VirtualRig]:
         pi.hands.run("systemctl", "restart", UNIT, timeout=120)
         wait_until("the door station is armed", lambda: "armed" in _log(pi.hands), 180)
         wait_until("it looks for its server", lambda: "signaling-down" in _log(pi.hands), 180)
+        wait_until("its camera delivers", lambda: '"camera"' in _log(pi.hands), 180)
         pi.save(READY)
         yield VirtualRig(pi, net, pins(), site)
 

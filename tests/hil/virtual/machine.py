@@ -176,14 +176,18 @@ class Machine:
             raise RuntimeError(f"qemu: {' '.join(words)}: {said.strip()}")
 
     def _connect(self, name: str) -> socket.socket:
+        connection = self._open.enter_context(socket.socket(socket.AF_UNIX))
+
         def there() -> bool:
             if self._process.poll() is not None:
                 raise RuntimeError(f"qemu ended: {(self._run / 'qemu.log').read_text()[-2000:]}")
-            return (self._run / name).exists()
+            try:
+                connection.connect(str(self._run / name))
+            except (FileNotFoundError, ConnectionRefusedError):  # it is starting
+                return False
+            return True
 
         wait_until(f"qemu's socket {name}", there, 20 * SCALE)
-        connection = self._open.enter_context(socket.socket(socket.AF_UNIX))
-        connection.connect(str(self._run / name))
         return connection
 
 
