@@ -55,10 +55,11 @@ class VideoConfig(Table, frozen=True):
     """Size in pixels, `fps` frames a second, at most `bitrate_bps`; see docs/video.md.
 
     `source`: `camera`, or `pattern`, a test picture; left out, `pattern` where the pins are simulated and `camera`
-    elsewhere. `camera` is a model or an id, or part of it; empty for the first.
+    elsewhere. `camera` is a model or an id, or part of it; empty for the first. `grain` is the test picture's.
     """
 
     source: Literal["camera", "pattern"] | None = None
+    grain: bool = False
     camera: Annotated[str, Meta(max_length=128)] = ""
     rotation: Literal[0, 180] = 0
     mirror: bool = False

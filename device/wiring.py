@@ -108,7 +108,7 @@ def build_video(config: Config, caption: str, post: Post) -> VideoSource:
     if video.source == "pattern":
         from device.adapters.pattern import PatternCamera  # noqa: PLC0415 - PyAV's import must not delay the button
 
-        return PatternCamera(formats, caption, post)
+        return PatternCamera(formats, caption, post, video.grain)
     from device.adapters.camera import CameraSetup, Picamera2Camera  # noqa: PLC0415 - likewise
 
     setup = CameraSetup(video.camera, video.rotation, video.mirror, video.idle, video.encoder)

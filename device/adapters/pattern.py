@@ -17,9 +17,12 @@ class PatternCamera:
     Picture and encoder are made by `open`, so the first frame after `watch` is drawn and encoded at once.
     """
 
-    def __init__(self, formats: Mapping[Stream, StreamFormat], caption: str, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self, formats: Mapping[Stream, StreamFormat], caption: str, post: Callable[[Event], None], grain: bool = False
+    ) -> None:
         self._size = (formats["main"].width, formats["main"].height)
         self._caption = caption
+        self._grain = grain
         self._post = post
         self._streams = SoftwareStreams(formats, self._wake)
         self._changed = threading.Condition()
@@ -30,7 +33,7 @@ class PatternCamera:
         """Make the encoder and warm it up. Call on the event loop; HardwareError if the encoder cannot be had."""
         if self._thread is not None:
             return
-        picture = TestPicture(*self._size, self._caption)
+        picture = TestPicture(*self._size, self._caption, self._grain)
         self._streams.open()
         self._closing = False
         self._thread = threading.Thread(target=self._run, args=(picture,), name="camera", daemon=True)

@@ -22,13 +22,19 @@ _BALL = (190, 90, 170)
 _SWING_S = 7.0
 """The ball crosses the picture and comes back in this time."""
 
+_GRAIN = 24
+"""The noise's range, of 256."""
+
 
 class TestPicture:
-    """One reusable frame. `draw` changes it in place: encode it before drawing the next."""
+    """One reusable frame. `draw` changes it in place: encode it before drawing the next.
+
+    With `grain`, noise moves across its lower half, so that it needs its bits as a street at dusk does.
+    """
 
     __test__ = False  # not a test case, whatever its name suggests to a test runner
 
-    def __init__(self, width: int, height: int, caption: str) -> None:
+    def __init__(self, width: int, height: int, caption: str, grain: bool = False) -> None:
         self.frame = VideoFrame(width, height, "yuv420p")
         self._planes = writable_planes(self.frame)
         self._width, self._height = width, height
@@ -39,11 +45,17 @@ class TestPicture:
         self._background = tuple(plane.copy() for plane in self._planes)
         self._ball = _disc(max(16, height // 8) & ~3)
         self._code_edges, self._code_rows = block_edges(width), slice(*block_rows(height))
+        self._grain_rows = slice(height * 5 // 8, block_rows(height)[0] - 8)
+        rows = self._grain_rows.stop - self._grain_rows.start
+        self._grain = np.random.default_rng(1).integers(96, 96 + _GRAIN, (rows, 2 * width), np.uint8) if grain else None
 
     def draw(self, at: float) -> VideoFrame:
         """The frame for the wall-clock time `at`, in seconds since 1970."""
         self._write_clock(at)
         self._move_ball(at)
+        if self._grain is not None:
+            start = int(at * 300) % self._width
+            self._planes[0][self._grain_rows, : self._width] = self._grain[:, start : start + self._width]
         self._write_code(at)
         return self.frame
 

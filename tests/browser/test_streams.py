@@ -1,8 +1,12 @@
 """Who gets which of the camera's streams, in real browsers over real networks."""
 
 import time
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from tests.harness.fixtures import MakePerson, MakeWorld
+from tests.harness.namespaces import Network
 from tests.harness.person import Person
 from tests.harness.processes import wait_until
 from tests.harness.world import World
@@ -18,6 +22,24 @@ RTCPeerConnection.prototype.createAnswer = function (...given) {
 };
 """
 """A browser without H.264, as far as anybody can tell from outside."""
+
+SLOW_BPS = 350_000
+
+Throttle = Callable[[Person, int | None], None]
+
+
+@pytest.fixture
+def throttle(net: Network) -> Iterator[Throttle]:
+    """Slows what the door sends to one person; all is as before at the end."""
+    slowed: list[Person] = []
+
+    def slow(person: Person, bitrate_bps: int | None) -> None:
+        net.throttle(person.stats()["port"], bitrate_bps)
+        slowed[:] = [] if bitrate_bps is None else [person]
+
+    yield slow
+    if slowed:
+        net.throttle(0, None)
 
 
 def _now(person: Person) -> None:
@@ -45,3 +67,27 @@ def test_a_browser_without_h264_sees_the_visitor(make_world: MakeWorld, make_per
     alice.click("answer")
     alice.wait_for_phase("talking")
     alice.wait_for_picture()
+
+
+def test_a_slow_link_gets_the_small_picture_and_the_others_keep_theirs(
+    make_world: MakeWorld, make_person: MakePerson, throttle: Throttle
+) -> None:
+    home = make_world(ring_s=300.0, extra="[video]\ngrain = true\n")
+    alice, bob = make_person(home, "alice"), make_person(home, "bob")
+    _press(home, alice, bob)
+    assert (alice.stats()["frameWidth"], bob.stats()["frameWidth"]) == (1280, 1280)
+
+    throttle(bob, SLOW_BPS)
+    wait_until("bob's picture is small", lambda: bob.stats()["frameWidth"] == 640, 30)
+    bob.wait_for_picture(30)
+    _now(bob)
+    assert bob.stats()["codec"] == "video/H264"
+    # Alice may have fallen back for a moment where the machine is busy; while bob is slow she has all of it.
+    wait_until("alice's is large", lambda: [p.stats()["frameWidth"] for p in (alice, bob)] == [1280, 640], 60)
+    alice.wait_for_picture(30)
+    _now(alice)
+
+    throttle(bob, None)
+    wait_until("bob's picture is large again", lambda: bob.stats()["frameWidth"] == 1280, 150)
+    bob.wait_for_picture(30)
+    _now(bob)

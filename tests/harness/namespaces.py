@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 DOOR_ADDRESS = "10.213.77.1"
@@ -28,6 +28,21 @@ class Network:
 
     def at_home(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.home, *command]
+
+    def throttle(self, port: int, bitrate_bps: int | None) -> None:
+        """Let no more than this through to one UDP port at home, with half a second of queue; None lets all through."""
+        qdisc = ["-n", self.door, "qdisc"]
+        if bitrate_bps is None:
+            _tc(*qdisc, "del", "dev", self.door_link, "root")
+            return
+        _tc(*qdisc, "add", "dev", self.door_link, "root", "handle", "1:", "htb", "default", "1")
+        to = ["dev", self.door_link, "parent", "1:"]
+        for number, rate in ((1, "1gbit"), (2, f"{bitrate_bps}bit")):
+            _tc("-n", self.door, "class", "add", *to, "classid", f"1:{number}", "htb", "rate", rate)
+        queue = str(max(8, bitrate_bps // 20_000))  # packets of 1200 bytes
+        _tc(*qdisc, "add", "dev", self.door_link, "parent", "1:2", "pfifo", "limit", queue)
+        match = ["u32", "match", "ip", "dport", str(port), "0xffff"]
+        _tc("-n", self.door, "filter", "add", *to, "protocol", "ip", *match, "flowid", "1:2")
 
     def cable(self, *, plugged: bool) -> None:
         """Pull or plug the cable between the two."""
@@ -91,7 +106,14 @@ def network() -> Iterator[Network]:
 
 
 def _ip(*arguments: str) -> None:
-    command: Sequence[str] = ["ip", *arguments]
+    _run("ip", *arguments)
+
+
+def _tc(*arguments: str) -> None:
+    _run("tc", *arguments)
+
+
+def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
