@@ -220,7 +220,7 @@ def _panel(config: Config) -> list[Result]:
 
 def _loop(config: Config) -> Result:
     """A sweep from the loudspeaker to the microphone, through the air."""
-    from device.adapters.card import AlsaCard  # noqa: PLC0415 - numpy and ALSA are for those who ask
+    from device.adapters.audio.card import AlsaCard  # noqa: PLC0415 - numpy and ALSA are for those who ask
     from device.media.sweep import TAIL_S, analyse, sweep  # noqa: PLC0415 - likewise
     from device.tuning import judge, shown  # noqa: PLC0415 - likewise
 

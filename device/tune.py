@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from device.adapters.card import AlsaCard, AlsaMixer
+from device.adapters.audio.card import AlsaCard, AlsaMixer
 from device.adapters.control import ask
 from device.boards import LevelControl, MixerConfig
 from device.config import SoundConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from device.adapters.card import AlsaCard, AlsaMixer
+from device.adapters.audio.card import AlsaCard, AlsaMixer
 from device.adapters.control import ControlSocket
 from device.errors import HardwareError
 from device.media.sweep import TAIL_S, analyse, sweep
