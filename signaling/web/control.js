@@ -47,9 +47,10 @@ export class Control {
     return this.greeted && this.heard && !this.ended;
   }
 
-  /** The channel is open: the door has the first word, and not for ever. */
+  /** From now on the door may be silent for so long, and no longer: when the channel opens, and whenever it has spoken. */
   listen() {
-    this.alarm();
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.close("timeout", "the door is silent"), DEAD_AFTER_MS);
   }
 
   /** A message of the door. Whatever is wrong with it ends the link. @param {unknown} data */
@@ -59,7 +60,7 @@ export class Control {
       if (!this.greeted) this.greet();
       if (data instanceof ArrayBuffer) return this.piece(data);
       const message = fromDoor(/** @type {string} */ (data));
-      this.alarm();
+      this.listen();
       if (this.heard) this.obey(message);
       else this.meet(message);
     } catch (error) {
@@ -180,7 +181,7 @@ export class Control {
   /** @private @param {ArrayBuffer} data of a picture, also of one that nobody waits for any more */
   piece(data) {
     if (!this.heard || !this.picture) throw new PeerError("bytes that belong to nothing");
-    this.alarm();
+    this.listen();
     const whole = this.picture.incoming.add(data);
     if (!whole) return;
     const { id } = this.picture;
@@ -196,12 +197,6 @@ export class Control {
     clearTimeout(waiting.timer);
     if (refused) waiting.reject(refused);
     else waiting.resolve(value);
-  }
-
-  /** @private The door has just been heard: from now on it may be silent for so long, and no longer. */
-  alarm() {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.close("timeout", "the door is silent"), DEAD_AFTER_MS);
   }
 
   /** @private */
