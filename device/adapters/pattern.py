@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 
 from device.core.events import Event, HardwareFault
-from device.media.delivery import Sink
 from device.media.picture import TestPicture
-from device.media.streams import SoftwareStreams
-from device.ports import Still, Stream, StreamFormat
+from device.media.streams import StreamedCamera
+from device.ports import Stream, StreamFormat
 
 
-class PatternCamera:
+class PatternCamera(StreamedCamera):
     """`device.ports.VideoSource`. Draws and encodes on a thread of its own, and only while somebody watches.
 
     Picture and encoder are made by `open`, so the first frame after `watch` is drawn and encoded at once.
@@ -20,11 +19,11 @@ class PatternCamera:
     def __init__(
         self, formats: Mapping[Stream, StreamFormat], caption: str, post: Callable[[Event], None], grain: bool = False
     ) -> None:
+        super().__init__(formats)
         self._size = (formats["main"].width, formats["main"].height)
         self._caption = caption
         self._grain = grain
         self._post = post
-        self._streams = SoftwareStreams(formats, self._wake)
         self._changed = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -38,22 +37,6 @@ class PatternCamera:
         self._closing = False
         self._thread = threading.Thread(target=self._run, args=(picture,), name="camera", daemon=True)
         self._thread.start()
-
-    def watch(self, sink: Sink, stream: Stream = "main") -> Callable[[], None]:
-        """See `device.ports.VideoSource.watch`."""
-        return self._streams.watch(sink, stream)
-
-    def request_key_frame(self, stream: Stream = "main") -> None:
-        """See `device.ports.VideoSource.request_key_frame`."""
-        self._streams.request_key_frame(stream)
-
-    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
-        """See `device.ports.VideoSource.set_bitrate`."""
-        self._streams.set_bitrate(bitrate_bps, stream)
-
-    async def snapshot(self) -> Still | None:
-        """See `device.ports.VideoSource.snapshot`."""
-        return await self._streams.snapshot()
 
     def close(self) -> None:
         """Stop the thread. May be called twice."""

@@ -6,6 +6,7 @@ The camera brings frames, as large as `main`; whoever's stream is due gets one, 
 import asyncio
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -109,6 +110,30 @@ class SoftwareStreams:
 
     def _encoded(self) -> Iterator["SoftwareStream"]:
         return (stream for name, stream in self._streams.items() if name not in self._elsewhere)
+
+
+class StreamedCamera(ABC):
+    """A camera's side towards its viewers, as `device.ports.VideoSource` says: all of it is the streams' business."""
+
+    def __init__(self, formats: Mapping[Stream, StreamFormat]) -> None:
+        self._streams = SoftwareStreams(formats, self._wake)
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """When the next frame is due, and with which encoder, may have changed. Called on the event loop."""
+
+    def watch(self, sink: Sink, stream: Stream = "main") -> Callable[[], None]:
+        return self._streams.watch(sink, stream)
+
+    def request_key_frame(self, stream: Stream = "main") -> None:
+        self._streams.request_key_frame(stream)
+
+    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
+        self._streams.set_bitrate(bitrate_bps, stream)
+        self._wake()
+
+    async def snapshot(self) -> Still | None:
+        return await self._streams.snapshot()
 
 
 class SoftwareStream:

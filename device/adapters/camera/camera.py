@@ -12,9 +12,8 @@ from device.adapters.camera.hardware import HardwareStream
 from device.adapters.camera.session import CameraSetup, Picture, Session
 from device.core.events import Event, HardwareBack, HardwareFault
 from device.errors import HardwareError
-from device.media.delivery import Sink
-from device.media.streams import SoftwareStreams
-from device.ports import Still, Stream, StreamFormat
+from device.media.streams import StreamedCamera
+from device.ports import Stream, StreamFormat
 
 WARM_FPS = 10
 """While nobody watches: exposure and white balance follow the light, and who comes gets a frame of the last 100 ms."""
@@ -40,7 +39,7 @@ HARDWARE: Mapping[Stream, Picture] = {"main": "main", "small": "lores"}
 log = structlog.get_logger()
 
 
-class Picamera2Camera:
+class Picamera2Camera(StreamedCamera):
     """See `device.ports.VideoSource`. All but the frames' own way runs on one thread, so the event loop never waits.
 
     `open` returns at once: whether there is a camera is told by HardwareFault or its absence, and by HardwareBack.
@@ -49,10 +48,10 @@ class Picamera2Camera:
     def __init__(
         self, formats: Mapping[Stream, StreamFormat], setup: CameraSetup, post: Callable[[Event], None]
     ) -> None:
+        super().__init__(formats)
         self._formats = formats
         self._setup = setup
         self._post = post
-        self._streams = SoftwareStreams(formats, self._wake)
         self._changed = threading.Condition()
         self._closing = False
         self._woken = False
@@ -76,19 +75,6 @@ class Picamera2Camera:
         self._streams.open(ready=self._setup.encoder == "software" or not has_hardware_encoder())
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
-
-    def watch(self, sink: Sink, stream: Stream = "main") -> Callable[[], None]:
-        return self._streams.watch(sink, stream)
-
-    def request_key_frame(self, stream: Stream = "main") -> None:
-        self._streams.request_key_frame(stream)
-
-    def set_bitrate(self, bitrate_bps: int, stream: Stream = "main") -> None:
-        self._streams.set_bitrate(bitrate_bps, stream)
-        self._wake()
-
-    async def snapshot(self) -> Still | None:
-        return await self._streams.snapshot()
 
     def close(self) -> None:
         """Let the camera go, within 5 s: one that hangs in the kernel is left to the end of the process."""
