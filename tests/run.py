@@ -17,7 +17,7 @@ BY_NAME = ("hil",)
 """Only run when they are named: they take longer than all others together."""
 
 SHORT = {"DOORWARD_HIL": "short"}
-"""The lane takes the scenarios of a quarter of an hour, `make hil` all of them."""
+"""The lane leaves out the scenarios that are marked long; `make hil` takes all of them."""
 
 PATIENT = {"hil": {"DOORWARD_TEST_TIMEOUT_SCALE": "3"}}
 """An emulated door takes its time."""
