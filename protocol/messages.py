@@ -260,7 +260,11 @@ class You(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class State(Message, frozen=True, tag="state"):
-    """Everything this link may know of the door; sent whole after every change."""
+    """Everything this link may know of the door; sent whole after every change.
+
+    `watching`: others of this person's household who see the picture now; left out where there is nobody, and for pages
+    that do not know it.
+    """
 
     phase: Phase
     call: CallId | None
@@ -272,6 +276,7 @@ class State(Message, frozen=True, tag="state"):
     doors: dict[Id, DoorState]
     you: You
     faults: list[Fault]
+    watching: list[Id] | UnsetType = UNSET
 
 
 class Done(Message, frozen=True, tag="done"):

@@ -52,7 +52,7 @@ class Look:
 class Picture:
     """What surrounds the call: who is linked, who looks in under which call id, which doors are open until when.
 
-    `plain`: links of pages that know nothing of contacts and alarms.
+    `plain`: links of pages that know nothing of contacts, alarms and who else is watching.
     """
 
     roster: Roster | None = None
@@ -90,6 +90,14 @@ class Picture:
             return phase.link == link
         return self.rung(phase, self.links[link]) or link in self.views
 
+    def watching(self, phase: Phase, answerer: str) -> list[str]:
+        """Who else of this person's household is sent the picture now. A household is whom one button rings: what
+        neighbours do is nobody's business.
+        """
+        buttons = self.roster.buttons.values() if self.roster else ()
+        household = {who for button in buttons if answerer in button.rings for who in button.rings} - {answerer}
+        return sorted({who for link, who in self.links.items() if who in household and self.shows_video(phase, link)})
+
 
 def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> State:
     """The whole state as `link` may see it; whom the call does not concern sees `busy` and nothing of it."""
@@ -115,6 +123,7 @@ def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> Sta
     if "open" not in rights:  # whether a door stands open is for those to know who may open it
         hidden |= {"left-open", "forced"}
     contacts = picture.contacts if "open" in rights and not plain else {}
+    watching = picture.watching(phase, answerer) if name != "busy" and not plain else []
     return State(
         phase=name,
         call=call,
@@ -130,4 +139,5 @@ def state_for(phase: Phase, picture: Picture, link: str, doors: set[str]) -> Sta
         },
         you=You(may=rights),
         faults=[fault for fault in FAULTS if fault in picture.faults - hidden],
+        watching=watching or UNSET,
     )

@@ -88,6 +88,9 @@ const FROM_DOOR = {
   ping: { id: shape.positive },
 };
 
+/** Members that a door's message may leave out. @type {Record<string, Record<string, shape.Shape>>} */
+const OPTIONAL = { state: { watching: shape.list(shape.id, 64) } };
+
 /** @param {string} text @returns {any} a message of the server; PeerError unless it is one */
 export function fromServer(text) {
   return parse(text, FROM_SERVER, MESSAGE_LIMIT);
@@ -108,5 +111,6 @@ function parse(text, known, limit) {
   const message = parseJson(text, limit);
   const type = message?.type;
   if (typeof type !== "string" || !Object.hasOwn(known, type)) throw new PeerError("a message of an unknown type");
-  return shape.object({ type: shape.oneOf(type), ...known[type] })(message, type);
+  const optional = known === FROM_DOOR && Object.hasOwn(OPTIONAL, type) ? OPTIONAL[type] : {};
+  return shape.object({ type: shape.oneOf(type), ...known[type] }, optional)(message, type);
 }

@@ -6,7 +6,7 @@
  * @typedef {import("./roster.js").Roster} Roster
  * @typedef {{phase: "idle"|"ringing"|"talking"|"busy", call: string|null, button: string|null, since: number,
  *   answered_by: string|null, video: boolean, audio: boolean, doors: Record<string, {open_until: number|null, contact?: "closed"|"open"}>,
- *   you: {may: string[]}, faults: string[]}} DoorState as section 5 has it
+ *   you: {may: string[]}, faults: string[], watching?: string[]}} DoorState as section 5 has it
  * @typedef {"offline"|"connecting"|"idle"|"ringing"|"talking"|"viewing"|"elsewhere"|"busy"|"removed"|"expired"} Phase
  * @typedef {{ringing: {call: string|null, button: string|null, since: number}|null, declined: string|null,
  *   missed: {button: string|null, at: number, until: number}|null}} Memory
@@ -24,8 +24,10 @@
  *   asks: boolean, quality: Known["quality"],
  *   answer: Action, decline: Action, hangUp: Action, mute: Action, look: Action, lookAway: Action, retry: Action,
  *   doors: {id: string, label: string, open: boolean, busy: boolean, openUntil: number|null}[], calls: PastCall[]|null,
+ *   contacts: {id: string, label: string, is: "closed"|"open"|"left-open"|"forced"}[], watching: string[],
  *   missed: {button: string|null, at: number}|null, distrust: string|null, refusal: string|null, faults: string[],
- *   ticking: boolean}} Card `rung`: who else is called by this button
+ *   ticking: boolean}} Card `rung`: who else is called by this button; `watching`: who else
+ *   of the household sees the picture now; `contacts`: how the doors stand that can tell
  */
 
 /** Seconds for which a missed ring stays on the card. */
@@ -91,6 +93,8 @@ export function cardOf(known, now) {
     lookAway: action("look", phase === "viewing"),
     retry: action("retry", phase === "talking" && (known.microphone === "denied" || known.microphone === "absent")),
     doors,
+    contacts: contactsOf(known, state),
+    watching: rung || phase === "idle" || phase === "viewing" ? watchingOf(known, state) : [],
     calls: callsOf(known),
     missed: missed && { button: labelOfButton(known.roster, missed.button), at: missed.at },
     distrust: known.distrust,
@@ -127,12 +131,34 @@ function doorsOf(known, state, now, may) {
   return Object.entries(state.doors)
     .map(([id, { open_until: openUntil }]) => ({
       id,
-      label: known.roster && Object.hasOwn(known.roster.doors, id) ? known.roster.doors[id].label : id,
+      label: labelOfDoor(known.roster, id),
       open: openUntil !== null && openUntil > now - 1,
       busy: known.pending.includes(`open-${id}`),
       openUntil,
     }))
     .filter((door) => may || door.open);
+}
+
+/**
+ * How each door stands whose contact the door station reads. An alarm does not say which door it is of: where only one is open,
+ * it is that one.
+ * @param {Known} known @param {DoorState|null} state @returns {Card["contacts"]}
+ */
+function contactsOf({ roster }, state) {
+  const told = Object.entries(state?.doors ?? {}).filter(([, { contact }]) => contact !== undefined);
+  const open = told.filter(([, { contact }]) => contact === "open");
+  const alarm = state?.faults.find((fault) => fault === "forced") ?? state?.faults.find((fault) => fault === "left-open");
+  return told.map(([id, { contact }]) => ({
+    id,
+    label: labelOfDoor(roster, id),
+    is: /** @type {"closed"} */ (contact === "open" && alarm && open.length === 1 ? alarm : contact),
+  }));
+}
+
+/** @param {Known} known @param {DoorState|null} state @returns {string[]} labels of the others who see the picture */
+function watchingOf({ roster, answerer }, state) {
+  const others = (state?.watching ?? []).filter((id) => id !== answerer);
+  return others.map((id) => labelOfAnswerer(roster, id) ?? id);
 }
 
 /** @param {Known} known @param {string|null} button @returns {string[]} labels of the others whom it rings */
@@ -157,6 +183,11 @@ function callsOf({ roster, admitted, expired, answerer, history }) {
 function labelOfButton(roster, id) {
   if (id === null) return null;
   return roster && Object.hasOwn(roster.buttons, id) ? roster.buttons[id].label : id;
+}
+
+/** @param {Roster|null} roster @param {string} id */
+function labelOfDoor(roster, id) {
+  return roster && Object.hasOwn(roster.doors, id) ? roster.doors[id].label : id;
 }
 
 /** @param {Roster|null} roster @param {string|null} id */

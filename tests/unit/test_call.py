@@ -6,6 +6,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from device.core.effects import Lamp, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
 from device.core.events import (
@@ -390,6 +392,31 @@ def test_looking_in_shows_the_door_under_a_call_of_its_own_and_ends_by_itself() 
     assert state.call is not None
     assert stage.told["alice"].call is None
     assert ShowVideo("carol", False) in stage.does(Tick(), after=300)
+
+
+def test_who_else_of_the_household_sees_the_picture_is_told_and_neighbours_are_not() -> None:
+    everything = ["talk", "open", "view"]
+    people = {who: replace(entry, may=everything) for who, entry in a_roster().answerers.items()}
+    flats = {"flat-1": Button("Flat 1", ["alice", "bob"]), "flat-2": Button("Flat 2", ["dave"])}
+    stage = CallStage(roster=a_roster(buttons=flats, answerers=people))
+    stage.does(LinkUp("alice/2", "alice", plain=True))
+
+    def watching() -> dict[str, list[str]]:
+        return {link: told.watching for link, told in stage.told.items() if told.watching is not UNSET}
+
+    stage.says("bob", View, on=True)
+    assert watching() == {"alice": ["bob"]}
+    stage.says("dave", View, on=True)
+    assert watching() == {"alice": ["bob"]}
+    stage.says("bob", View, on=False)
+    assert watching() == {}
+    stage.does(Pressed("flat-1"))
+    assert watching() == {"alice": ["bob"], "bob": ["alice"]}
+    assert stage.told["dave"].phase == "busy"
+    ring = stage.told["bob"].call
+    assert ring is not None
+    stage.says("bob", Decline, call=ring)
+    assert watching() == {}
 
 
 def test_the_lamp_shows_that_somebody_looks_in() -> None:

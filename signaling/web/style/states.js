@@ -29,6 +29,8 @@ const IDLE = {
   phase: "idle", call: null, button: null, since: 1, answered_by: null, video: false, audio: false,
   doors: { main: { open_until: null }, yard: { open_until: null } }, you: { may: ["talk", "open", "view"] }, faults: [],
 };
+/** @type {DoorState["doors"]} */
+const CLOSED = { main: { open_until: null, contact: "closed" }, yard: { open_until: null, contact: "closed" } };
 /** @type {DoorState} */
 const RINGING = { ...IDLE, phase: "ringing", call: CALL, button: "flat-1", since: NOW - 4, video: true };
 /** @type {DoorState} */
@@ -92,6 +94,15 @@ export const STATES = {
   "microphone-denied": { doors: [door({ ...call, microphone: "denied", state: TALKING }, 1)] },
   "no-camera": { doors: [door({ ...call, state: { ...TALKING, faults: ["camera"] } })] },
   viewing: { doors: [door({ quality: "good", state: { ...IDLE, call: CALL, video: true } }, 3)] },
+  "viewing-together": {
+    doors: [door({ quality: "good", state: { ...IDLE, call: CALL, video: true, watching: ["bob", "carol"] } }, 3)],
+  },
+  "ringing-together": { doors: [door({ state: { ...RINGING, watching: ["carol"] }, quality: "good" }, 1)] },
+  "somebody-looks-in": { doors: [door({ state: { ...IDLE, watching: ["bob"] } })] },
+  "doors-closed": { doors: [door({ state: { ...IDLE, doors: CLOSED } })] },
+  "door-left-open": {
+    doors: [door({ state: { ...IDLE, doors: { ...CLOSED, yard: { open_until: null, contact: "open" } }, faults: ["left-open"] } })],
+  },
   missed: {
     doors: [door({ memory: { ringing: null, declined: null, missed: { button: "flat-1", at: NOW - 70, until: NOW + 50 } } })],
   },

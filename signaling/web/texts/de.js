@@ -50,6 +50,8 @@ export const DE = {
   },
   rungToo: (names) => `Es klingelt auch bei ${names}`,
   rungOnly: "Es klingelt nur bei Ihnen.",
+  watching: (names, count) => `${names} ${count > 1 ? "sehen" : "sieht"} das Bild gerade auch.`,
+  contact: { closed: "geschlossen", open: "offen", "left-open": "steht offen", forced: "ohne Freigabe geöffnet" },
   missed: (button, time) => `Verpasst: jemand hat um ${time} bei ${button} geklingelt.`,
   waitingForPicture: "Das Bild kommt gleich…",
   noPicture: "Kein Bild: die Kamera ist gestört. Sprechen und öffnen können Sie trotzdem.",

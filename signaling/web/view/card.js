@@ -7,7 +7,8 @@
  *     data-phase: offline connecting idle ringing talking viewing elsewhere busy removed expired
  *   #answer-DEVICE #decline-DEVICE #hang-up-DEVICE #mute-DEVICE[aria-pressed] #look-in-DEVICE[aria-pressed] #volume-DEVICE
  *   #open-DEVICE-DOOR[data-open="true|false"] #retry-DEVICE   what is not to be used now has `hidden`
- *   video[data-device] audio[data-device] #line-DEVICE #rung-DEVICE #alert-DEVICE #notice-DEVICE #missed-DEVICE #calls-DEVICE
+ *   video[data-device] audio[data-device] #line-DEVICE #rung-DEVICE #watching-DEVICE #alert-DEVICE #notice-DEVICE #missed-DEVICE #calls-DEVICE
+ *   #contacts-DEVICE li[data-door][data-contact="closed|open|left-open|forced"]
  */
 
 import { listOf, nameOf, TEXTS, timeOf } from "../texts.js";
@@ -61,6 +62,8 @@ export class CardView {
     /** @private */ this.badge = make("span", { class: "badge" });
     /** @private */ this.line = make("p", { class: "line", id: `line-${name}`, role: "status" });
     /** @private */ this.rung = make("p", { class: "small", id: `rung-${name}` });
+    /** @private */ this.watching = make("p", { class: "small", id: `watching-${name}`, role: "status", hidden: true });
+    /** @private */ this.contacts = make("ul", { class: "contacts", id: `contacts-${name}`, hidden: true });
     /** @private */ this.alertText = make("p", {});
     /** @private */ this.alert = make("div", { class: "alert", id: `alert-${name}`, role: "alert", hidden: true },
       icon("shield"), make("div", {}, make("strong", {}, TEXTS.distrustHeading), this.alertText));
@@ -71,7 +74,7 @@ export class CardView {
     /** @private */ this.openers = make("div", { class: "openers" });
     const panel = make("div", { class: "panel" },
       make("header", {}, make("div", {}, make("h2", {}, label), make("p", { class: "small house-name" }, nameOf(site))), this.badge),
-      this.line, this.rung, this.alert, this.missed, this.noticeBox, this.faults,
+      this.line, this.rung, this.watching, this.contacts, this.alert, this.missed, this.noticeBox, this.faults,
       make("div", { class: "actions" }, this.openers, this.decline.element, this.answer.element, this.mute.element,
         this.loudness, this.hangUp.element, this.look.element, this.forget.element),
       this.calls.element,
@@ -129,6 +132,8 @@ export class CardView {
     say(this.line, lines[phase]);
     const called = phase === "ringing" || phase === "talking";
     say(this.rung, !called ? "" : card.rung.length ? TEXTS.rungToo(listOf(card.rung)) : TEXTS.rungOnly);
+    say(this.watching, card.watching.length ? TEXTS.watching(listOf(card.watching), card.watching.length) : "");
+    this.drawContacts(card.contacts);
     say(this.alertText, card.distrust ? pick(TEXTS.distrust, card.distrust) : "");
     this.alert.hidden = this.alertText.hidden;
     say(this.missed, missed ? TEXTS.missed(missed.button ?? nameOf(card.device), timeOf(missed.at)) : "");
@@ -140,6 +145,17 @@ export class CardView {
     if (this.faults.textContent !== faults.join("")) {
       this.faults.replaceChildren(...faults.map((fault) => make("li", {}, icon("warning"), fault)));
     }
+  }
+
+  /** @private @param {Card["contacts"]} contacts */
+  drawContacts(contacts) {
+    const drawn = contacts.map(({ id, is }) => `${id} ${is}`).join();
+    if (this.contacts.dataset.drawn === drawn) return;
+    this.contacts.dataset.drawn = drawn;
+    this.contacts.hidden = contacts.length === 0;
+    this.contacts.replaceChildren(...contacts.map(({ id, label, is }) =>
+      make("li", { "data-door": id, "data-contact": is }, icon(is === "closed" ? "shut" : "ajar"),
+        make("span", {}, `${capital(label)}: ${TEXTS.contact[is]}`))));
   }
 
   /** @private @param {Card} card */

@@ -103,6 +103,32 @@ def test_an_open_door_is_shown_to_everybody_for_as_long_as_it_is(blank: Page) ->
     assert card(blank, state=RINGING | opened, now=1010)["ticking"] is True
 
 
+def test_how_a_door_stands_is_shown_and_which_one_an_alarm_means_if_that_is_clear(blank: Page) -> None:
+    def stands(faults: list[str], **contacts: str | None) -> list[tuple[str, str]]:
+        doors = {
+            name: {"open_until": None} | ({"contact": contact} if contact else {}) for name, contact in contacts.items()
+        }
+        return [(one["label"], one["is"]) for one in card(blank, state=state(doors=doors, faults=faults))["contacts"]]
+
+    assert stands([], main="closed", yard=None) == [("Street door", "closed")]
+    assert stands(["left-open"], main="open", yard="closed") == [("Street door", "left-open"), ("yard", "closed")]
+    assert stands(["left-open", "forced"], main="open") == [("Street door", "forced")]
+    assert stands(["left-open"], main="open", yard="open") == [("Street door", "open"), ("yard", "open")]
+    assert card(blank, live=False)["contacts"] == []
+
+
+def test_who_else_sees_the_picture_is_named(blank: Page) -> None:
+    def named(told: dict[str, Any]) -> list[str]:
+        names: list[str] = card(blank, state=told | {"watching": ["alice", "bob"]})["watching"]
+        return names
+
+    for told in (state(), VIEWING, RINGING):
+        assert named(told) == ["Bob"]
+    for told in (TALKING, state("busy"), state("talking", call=CALL, button="flat-1", answered_by="bob")):
+        assert named(told) == []
+    assert card(blank, state=RINGING)["watching"] == []
+
+
 def test_a_command_under_way_is_shown_as_busy(blank: Page) -> None:
     seen = card(blank, state=RINGING, pending=["answer", "open-main"])
     assert (seen["answer"]["busy"], seen["decline"]["busy"], seen["doors"][0]["busy"]) == (True, False, True)
