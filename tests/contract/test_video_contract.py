@@ -3,6 +3,7 @@ for it, and everywhere on our adapter of it over a double of that library. For e
 
 import asyncio
 import contextlib
+import statistics
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -269,9 +270,14 @@ async def test_the_first_frame_does_not_wait_for_the_next_tick(stream: Stream) -
 async def test_the_pace_is_kept(pattern: PatternCamera, stream: Stream) -> None:
     others: list[Stream] = [other for other in STREAMS if other != stream]
     _ = [Viewer(pattern, other) for other in others]  # whoever else is watching
-    frames = await Viewer(pattern, stream).until(FORMATS[stream].fps + 1)
-    assert (frames[-1].pts - frames[0].pts) / CLOCK_HZ == pytest.approx(1.0, abs=0.1 * SCALE)
-    assert frames[-1].drawn_at - frames[0].drawn_at == pytest.approx(1.0, abs=0.1 * SCALE)
+    fps = FORMATS[stream].fps
+    frames = await Viewer(pattern, stream).until(fps + 1)
+    # A machine with more to do than it can leaves frames out: what it does not leave out comes at its time.
+    stamps = [statistics.median(b.pts - a.pts for a, b in pairwise(frames)) * fps / CLOCK_HZ]
+    stamps.append(statistics.median(b.drawn_at - a.drawn_at for a, b in pairwise(frames)) * fps)
+    assert stamps == pytest.approx([1.0, 1.0], abs=0.3)
+    drawn = frames[-1].drawn_at - frames[0].drawn_at
+    assert (frames[-1].pts - frames[0].pts) / CLOCK_HZ == pytest.approx(drawn, abs=1 / fps)
 
 
 async def test_only_what_is_watched_is_encoded(pattern: PatternCamera, monkeypatch: pytest.MonkeyPatch) -> None:

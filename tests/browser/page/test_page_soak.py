@@ -14,6 +14,9 @@ RINGS = int(os.environ.get("DOORWARD_RINGS", "200"))
 WARM = 100
 """Rings until every part of the page has been used."""
 
+LISTENERS = RINGS // 2
+"""What the collector has not come to yet is some tens, however many rings; a leak is one for each."""
+
 HEAP_GROWTH = 400_000
 """Bytes that the heap may grow by, however many rings: the collector does not give back to the byte."""
 
@@ -64,4 +67,4 @@ def test_the_heap_is_flat(invited: Page, house: House, server: Server, door: Doo
     print(f"after {WARM} rings {before}, after {RINGS} more {after}")
     assert after["heap"] - before["heap"] < HEAP_GROWTH, (before, after)
     assert after["nodes"] <= before["nodes"] + 200, (before, after)
-    assert after["listeners"] <= before["listeners"] + 20, (before, after)
+    assert after["listeners"] <= before["listeners"] + LISTENERS, (before, after)
