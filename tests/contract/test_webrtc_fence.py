@@ -8,6 +8,8 @@ import asyncio
 import importlib.metadata
 import inspect
 import pathlib
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -23,8 +25,9 @@ from aiortc.rtp import HeaderExtensions, unpack_header_extensions
 from OpenSSL import SSL
 
 from device.adapters.webrtc import fence
+from device.adapters.webrtc.certificate import DeviceCertificate
 from protocol.sdp import MID
-from tests.integration.calls import new_identity
+from tests.integration.calls import handshake, new_identity
 
 PACKAGE = pathlib.Path(fence.__file__).parent
 ROOT = PACKAGE.parents[2]
@@ -48,8 +51,10 @@ NAMES = {
 }  # fmt: skip
 """Also what is not underlined but undocumented."""
 
-ON_CLASSES = {"_connection", "_create_ssl_context"}
-"""Of RTCIceTransport and RTCCertificate; tested by what they do below."""
+ELSEWHERE = {"_connection", "_context"}
+"""Of RTCIceTransport and of pyOpenSSL; tested by what they do below."""
+
+FENCE = ("fence.py", "certificate.py")
 
 
 @pytest.fixture
@@ -80,12 +85,12 @@ def _private_names(tree: ast.AST) -> Iterator[str]:
 
 
 def test_the_table_above_is_complete() -> None:
-    used = set(_private_names(ast.parse((PACKAGE / "fence.py").read_text())))
-    listed = {name for names in NAMES.values() for name in names if name.startswith("_")} | ON_CLASSES
+    used = {name for module in FENCE for name in _private_names(ast.parse((PACKAGE / module).read_text()))}
+    listed = {name for names in NAMES.values() for name in names if name.startswith("_")} | ELSEWHERE
     assert used == listed
 
 
-@pytest.mark.parametrize("module", [p.name for p in PACKAGE.glob("*.py") if p.name != "fence.py"])
+@pytest.mark.parametrize("module", [p.name for p in PACKAGE.glob("*.py") if p.name not in FENCE])
 def test_private_names_stay_inside_the_fence(module: str) -> None:
     assert set(_private_names(ast.parse((PACKAGE / module).read_text()))) == set()
 
@@ -105,6 +110,7 @@ def test_the_versions_that_were_read_are_the_ones_installed() -> None:
     ("owner", "user", "call"),
     [
         (RTCDtlsTransport, "start", "self._validate_peer_identity("),
+        (RTCDtlsTransport, "start", "certificate._create_ssl_context("),
         (RTCDtlsTransport, "_handle_rtcp_data", "recipient._handle_rtcp_packet("),
         (RTCSctpTransport, "_receive_chunk", "self._receive_data_chunk("),
         (RTCRtpSender, "_run_rtcp", "self._send_rtcp("),
@@ -125,7 +131,7 @@ def test_replacing_what_is_not_there_fails_loudly() -> None:
 
 async def test_a_certificate_is_presented_instead_of_the_generated_one() -> None:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    ours = fence.DeviceCertificate(*new_identity())
+    ours = DeviceCertificate(*new_identity())
     fence.present(connection, ours)
     sender = connection.addTransceiver("video").sender
     assert sender.transport.getLocalParameters().fingerprints == ours.getFingerprints()
@@ -134,11 +140,45 @@ async def test_a_certificate_is_presented_instead_of_the_generated_one() -> None
 
 
 def test_the_context_speaks_aead_and_dtls_1_2() -> None:
-    context = fence.DeviceCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
+    context = DeviceCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
     offered = SSL.Connection(context).get_cipher_list()
     old = [name for name in offered if not ("GCM" in name or "CHACHA20" in name)]
     assert old == []
     assert any(name.startswith("ECDHE-ECDSA") for name in offered)
+
+
+# PR_SET_MDWE of prctl(2) is what systemd asks for under MemoryDenyWriteExecute=, before anything else.
+LOCKED_DOWN = """
+import ctypes, sys
+if ctypes.CDLL(None, use_errno=True).prctl(65, 1, 0, 0, 0):
+    sys.exit(77)
+from aiortc import RTCCertificate
+from aiortc.rtcdtlstransport import SRTP_PROFILES
+from device.adapters.webrtc.certificate import DeviceCertificate
+from tests.integration.calls import handshake, new_identity
+ours = DeviceCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
+try:
+    RTCCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
+except MemoryError:
+    print("locked down")
+theirs = DeviceCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
+print("greeted" if handshake(ours, theirs) else "refused")
+"""
+
+
+def test_the_device_greets_where_no_memory_may_be_written_and_executed() -> None:
+    """As its systemd unit has it; plain aiortc cannot."""
+    done = subprocess.run([sys.executable, "-c", LOCKED_DOWN], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("the kernel has no PR_SET_MDWE (Linux 6.3)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == ["locked down", "greeted"]
+
+
+def test_a_peer_without_a_certificate_is_refused() -> None:
+    ours = DeviceCertificate(*new_identity())._create_ssl_context(SRTP_PROFILES)
+    nobody = SSL.Context(SSL.DTLS_METHOD)
+    assert not handshake(ours, nobody)
 
 
 def test_srtp_profiles_put_aead_first() -> None:

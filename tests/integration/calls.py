@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
 
 from device.adapters.webrtc import AiortcPeers
 from device.adapters.webrtc.fence import present
@@ -268,3 +269,28 @@ async def until(condition: Callable[[], bool], within_s: float = SOON_S) -> None
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - counters of a library have no events
             await asyncio.sleep(0.005)
+
+
+def handshake(server: SSL.Context, client: SSL.Context) -> bool:
+    """Whether the two agree."""
+    ends = [SSL.Connection(server), SSL.Connection(client)]
+    ends[0].set_accept_state()
+    ends[1].set_connect_state()
+    for _ in range(10):
+        done = 0
+        for end, other in (ends, ends[::-1]):
+            try:
+                end.do_handshake()
+                done += 1
+            except SSL.WantReadError:
+                pass
+            except SSL.Error:
+                return False
+            while True:
+                try:
+                    other.bio_write(end.bio_read(4096))
+                except SSL.WantReadError:
+                    break
+        if done == len(ends):
+            return True
+    return False

@@ -13,7 +13,8 @@ from aiortc import RTCCertificate
 from aiortc.rtcdtlstransport import RTCDtlsTransport, SRTPProtectionProfile
 from OpenSSL import SSL
 
-from device.adapters.webrtc import fence, link
+from device.adapters.webrtc import link
+from device.adapters.webrtc.certificate import DeviceCertificate
 from device.adapters.webrtc.description import MESSAGE_LIMIT
 from tests.integration.calls import (
     LOOPBACK,
@@ -23,6 +24,7 @@ from tests.integration.calls import (
     Page,
     PlainDoor,
     connect,
+    handshake,
     port_of,
     stranger,
     until,
@@ -297,31 +299,6 @@ async def test_cbc_ciphers_are_refused(plain: PlainDoor, guarded: GuardedDoor, p
     assert not await connect(guarded, pages(WeakCertificate.generateCertificate()))
 
 
-def _handshake(server: SSL.Context, client: SSL.Context) -> bool:
-    """Whether the two agree."""
-    ends = [SSL.Connection(server), SSL.Connection(client)]
-    ends[0].set_accept_state()
-    ends[1].set_connect_state()
-    for _ in range(10):
-        done = 0
-        for end, other in (ends, ends[::-1]):
-            try:
-                end.do_handshake()
-                done += 1
-            except SSL.WantReadError:
-                pass
-            except SSL.Error:
-                return False
-            while True:
-                try:
-                    other.bio_write(end.bio_read(4096))
-                except SSL.WantReadError:
-                    break
-        if done == len(ends):
-            return True
-    return False
-
-
 def test_nothing_older_than_dtls_1_2_is_spoken(guarded: GuardedDoor) -> None:
     """The lowest security level stands for a TLS library or a configuration that would allow it."""
 
@@ -331,12 +308,12 @@ def test_nothing_older_than_dtls_1_2_is_spoken(guarded: GuardedDoor) -> None:
         made.set_max_proto_version(newest)
         return made
 
-    ours = fence.DeviceCertificate(guarded.key, guarded.certificate)
+    ours = DeviceCertificate(guarded.key, guarded.certificate)
     plain = RTCCertificate(guarded.key, guarded.certificate)
     dtls_1_0, dtls_1_2 = 0xFEFF, 0xFEFD
-    assert _handshake(context(plain, dtls_1_2), context(plain, dtls_1_0))
-    assert not _handshake(context(ours, dtls_1_2), context(plain, dtls_1_0))
-    assert _handshake(context(ours, dtls_1_2), context(plain, dtls_1_2))
+    assert handshake(context(plain, dtls_1_2), context(plain, dtls_1_0))
+    assert not handshake(context(ours, dtls_1_2), context(plain, dtls_1_0))
+    assert handshake(context(ours, dtls_1_2), context(plain, dtls_1_2))
 
 
 async def test_an_attempt_that_never_ends(

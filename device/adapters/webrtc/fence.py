@@ -1,4 +1,6 @@
-"""Everything that leans on private names of aiortc and aioice; `tests/contract/test_webrtc_fence.py` guards each.
+"""What leans on private names of aiortc and aioice; those of DTLS are in `certificate.py`.
+
+`tests/contract/test_webrtc_fence.py` guards each of them.
 
 Plain aiortc can be ended by one datagram from anybody on the network, takes any data channel and any size of message,
 and keeps what it receives without bound. The fence stands in front of it, one instance at a time: the libraries'
@@ -15,18 +17,11 @@ from typing import Any
 from aioice import ice
 from aiortc import RTCCertificate, RTCDataChannel, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc import rtp as rtp_codec
-from aiortc.rtcdtlstransport import RTCDtlsTransport, SRTPProtectionProfile, State
+from aiortc.rtcdtlstransport import RTCDtlsTransport, State
 from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
 from cryptography import x509
-from OpenSSL import SSL
 
 from protocol.certificates import fingerprint
-
-DTLS1_2_VERSION = 0xFEFD
-"""The wire's number for DTLS 1.2 (RFC 6347, 4.1); OpenSSL counts down from there."""
-
-CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
-"""AEAD only, forward secret only (RFC 9325, 4.2); ECDSA because every device key is P-256."""
 
 QUEUED_DATAGRAMS = 256
 """Received and not yet read: some 0.3 MiB, a second of a call."""
@@ -55,20 +50,6 @@ def replace(owner: object, name: str, function: Callable[..., object]) -> None:
     """Shadow a method on this one object; AttributeError where the library no longer has it."""
     getattr(owner, name)
     setattr(owner, name, function)
-
-
-class DeviceCertificate(RTCCertificate):
-    """The device's own certificate for DTLS, named in SDP by its SHA-256 fingerprint alone."""
-
-    def getFingerprints(self) -> list[Any]:  # noqa: N802 - the library's name
-        return [line for line in super().getFingerprints() if line.algorithm == "sha-256"]
-
-    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
-        """The library's context, with DTLS 1.2 as its minimum and no CBC."""
-        context = super()._create_ssl_context(srtp_profiles)
-        context.set_min_proto_version(DTLS1_2_VERSION)
-        context.set_cipher_list(CIPHERS)
-        return context
 
 
 def present(connection: RTCPeerConnection, certificate: RTCCertificate) -> None:

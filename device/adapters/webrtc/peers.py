@@ -7,8 +7,8 @@ import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+from device.adapters.webrtc.certificate import DeviceCertificate
 from device.adapters.webrtc.choice import floors
-from device.adapters.webrtc.fence import DeviceCertificate
 from device.adapters.webrtc.link import Link, LinkSetup
 from device.core.events import Event
 from device.ports import Sound, Stream, StreamFormat, VideoSource
