@@ -24,6 +24,7 @@ class _Contact:
     down_at: float = 0.0
     held: bool = False
     settled_at: float | None = None  # when an open contact counts as released
+    released_at: float | None = None  # when it counted as that last
     held_at: float | None = None
     stuck_at: float | None = None
     stuck: bool = False
@@ -59,6 +60,8 @@ class Press:
         if not contact.stuck:
             contact.stuck_at = edge.at + STUCK_S
         fresh = not contact.down
+        if fresh and contact.released_at is not None and edge.at < contact.released_at:
+            contact.down, fresh = True, False  # bounce that we heard of late: it was not released yet
         if fresh:
             contact.down, contact.down_at, contact.held = True, edge.at, False
         after_s = self._long_press_s.get(edge.button)
@@ -70,7 +73,7 @@ class Press:
         events: list[Event] = []
         for button, contact in self._contacts.items():
             if contact.settled_at is not None and contact.settled_at <= now:
-                contact.settled_at = None
+                contact.released_at, contact.settled_at = contact.settled_at, None
                 contact.down = False
                 if contact.stuck:
                     contact.stuck = False

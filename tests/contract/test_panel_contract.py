@@ -311,6 +311,19 @@ def test_an_edge_carries_its_time_on_the_monotonic_clock(gpio: GpiozeroPanel, in
     assert before <= edge.at <= time.monotonic()
 
 
+def test_an_edge_carries_the_time_that_the_pin_driver_gives_it_however_late_it_is_told(
+    gpio: GpiozeroPanel, inbox: Inbox
+) -> None:
+    happened = time.monotonic() - 3.0
+    pin = gpio._pin(gpio._wiring.buttons["flat-1"])
+    for state, pressed in ((False, True), (True, False)):
+        pin.when_changed(happened, state)  # as lgpio's thread does, with the kernel's time of the event
+        edge = inbox.next()
+        assert isinstance(edge, Edge)
+        assert edge.pressed == pressed
+        assert happened <= edge.at < happened + 1.0
+
+
 def test_the_strike_is_high_for_its_time_and_low_again(gpio: GpiozeroPanel, inbox: Inbox) -> None:
     assert gpio.levels()["door.main"] is False
     gpio.release_strike("main", OPEN_S)

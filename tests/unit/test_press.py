@@ -35,6 +35,16 @@ def test_a_release_counts_only_once_it_has_settled() -> None:
     assert feed(press, (1.1 + LOCKOUT_S / 2, True)) == []
 
 
+def test_bounce_that_is_heard_of_late_is_still_bounce() -> None:
+    press = Press({})
+    feed(press, (1.0, True), (1.1, False))
+    late = Instant(1.1 + 2 * LOCKOUT_S, 0)
+    assert press.handle(Tick(), late) == []
+    assert press.handle(Edge("flat-1", True, 1.102), late) == []
+    assert press.handle(Edge("flat-1", False, 1.104), late) == []
+    assert feed(press, (1.5, True)) == [Pressed("flat-1")]
+
+
 def test_a_stuck_button_is_reported_once_and_once_when_it_comes_free() -> None:
     press = Press({})
     feed(press, (1.0, True))

@@ -172,9 +172,10 @@ class GpiozeroPanel:
         return gpiozero.DigitalInputDevice(pin_bcm, pull_up=True, pin_factory=self._factory)
 
     def _listen(self, name: str, pin_bcm: int, event: MakeEvent) -> Any:
+        """Each edge carries the time that the kernel gave it: this thread may have its turn much later."""
         device = self._inputs[name] = self._input(name, pin_bcm)
-        device.when_activated = lambda: self._post(event(True, time.monotonic()))
-        device.when_deactivated = lambda: self._post(event(False, time.monotonic()))
+        device.when_activated = lambda: self._post(event(True, _began(device.active_time)))
+        device.when_deactivated = lambda: self._post(event(False, _began(device.inactive_time)))
         return device
 
     def _watch(self, name: str, pin_bcm: int, event: MakeEvent) -> None:
@@ -195,6 +196,11 @@ class GpiozeroPanel:
                 device.close()
             raise
         return MatrixKeypad(rows, columns, self._post)
+
+
+def _began(lasting_s: float | None) -> float:
+    """When that began which has been so for `lasting_s`, on the monotonic clock."""
+    return time.monotonic() - (lasting_s or 0.0)
 
 
 def _contact(door: str, low: bool, at: float) -> ContactEdge:
