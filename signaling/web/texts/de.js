@@ -51,6 +51,7 @@ export const DE = {
   rungToo: (names) => `Es klingelt auch bei ${names}`,
   rungOnly: "Es klingelt nur bei Ihnen.",
   watching: (names, count) => `${names} ${count > 1 ? "sehen" : "sieht"} das Bild gerade auch.`,
+  watchingAlone: (names, count) => `${names} ${count > 1 ? "sehen" : "sieht"} gerade das Bild.`,
   contact: { closed: "geschlossen", open: "offen", "left-open": "steht offen", forced: "ohne Freigabe geöffnet" },
   missed: (button, time) => `Verpasst: jemand hat um ${time} bei ${button} geklingelt.`,
   waitingForPicture: "Das Bild kommt gleich…",

@@ -50,6 +50,7 @@ export const EN = {
   rungToo: (/** @type {string} */ names) => `Also rung: ${names}`,
   rungOnly: "Only you are rung.",
   watching: (/** @type {string} */ names, /** @type {number} */ count) => `${names} ${count > 1 ? "see" : "sees"} the picture, too.`,
+  watchingAlone: (/** @type {string} */ names, /** @type {number} */ count) => `${names} ${count > 1 ? "see" : "sees"} the picture now.`,
   contact: { closed: "closed", open: "open", "left-open": "standing open", forced: "opened without being released" },
   missed: (/** @type {string} */ button, /** @type {string} */ time) => `Missed: somebody rang at ${button}, ${time}.`,
   waitingForPicture: "Waiting for the picture…",

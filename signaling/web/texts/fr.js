@@ -51,6 +51,7 @@ export const FR = {
   rungToo: (names) => `Sont aussi appelés : ${names}`,
   rungOnly: "Vous êtes seul à être appelé.",
   watching: (names, count) => `${names} ${count > 1 ? "voient" : "voit"} aussi l'image en ce moment.`,
+  watchingAlone: (names, count) => `${names} ${count > 1 ? "voient" : "voit"} l'image en ce moment.`,
   contact: { closed: "fermée", open: "ouverte", "left-open": "restée ouverte", forced: "ouverte sans autorisation" },
   missed: (button, time) => `Manqué : on a sonné à ${time} (${button}).`,
   waitingForPicture: "L'image arrive…",

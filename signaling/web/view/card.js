@@ -132,7 +132,8 @@ export class CardView {
     say(this.line, lines[phase]);
     const called = phase === "ringing" || phase === "talking";
     say(this.rung, !called ? "" : card.rung.length ? TEXTS.rungToo(listOf(card.rung)) : TEXTS.rungOnly);
-    say(this.watching, card.watching.length ? TEXTS.watching(listOf(card.watching), card.watching.length) : "");
+    const watched = phase === "idle" ? TEXTS.watchingAlone : TEXTS.watching;  // who is idle sees no picture
+    say(this.watching, card.watching.length ? watched(listOf(card.watching), card.watching.length) : "");
     this.drawContacts(card.contacts);
     say(this.alertText, card.distrust ? pick(TEXTS.distrust, card.distrust) : "");
     this.alert.hidden = this.alertText.hidden;

@@ -79,3 +79,20 @@ def test_the_overview_shows_all_of_them(gallery: Page, server: Server, states: l
     gallery.locator("html[data-drawn=true]").wait_for()
     assert gallery.locator(".gallery nav a").count() == len(states)
     assert gallery.locator(".gallery .card").count() > len(states) / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    {
+        "viewing-together": "Bob and Grandma see the picture, too.",
+        "ringing-together": "Grandma sees the picture, too.",
+        "somebody-looks-in": "Bob sees the picture now.",
+        "doors-closed": "",
+    }.items(),
+)
+def test_who_sees_no_picture_is_not_told_of_others_as_if_they_did(
+    gallery: Page, server: Server, name: str, said: str
+) -> None:
+    draw(gallery, server, name)
+    line = gallery.locator("[id^=watching-]")
+    assert (line.text_content(), line.is_visible()) == (said, said != "")
