@@ -66,26 +66,28 @@ class Overheard(Lie):
 
 
 class Held(Lie):
-    """What is said of one kind, in one direction, comes so much later; None: never, and nothing after it either."""
+    """What is said of one kind, in one direction, comes so much later; None: never, and nothing after it either.
+
+    Nothing either way: the door would offer anew, and the page then gives its first link up before its own time is out.
+    """
 
     def __init__(self, way: str, kind: str, seconds: float | None) -> None:
         self._way, self._kind, self._seconds = way, kind, seconds
+        self._mute = False
 
     async def to_door(self, message: Message) -> list[Message]:
         return await self._after(message, "door")
 
     async def to_page(self, message: Message) -> list[Message]:
-        if self._seconds is None and message["type"] == "close":
-            return []
         return await self._after(message, "page")
 
     async def _after(self, message: Message, way: str) -> list[Message]:
-        if (way, message["type"]) != (self._way, self._kind):
-            return [message]
-        if self._seconds is None:
-            return []
-        await asyncio.sleep(self._seconds)
-        return [message]
+        if (way, message["type"]) == (self._way, self._kind):
+            if self._seconds is None:
+                self._mute = True
+            else:
+                await asyncio.sleep(self._seconds)
+        return [] if self._mute else [message]
 
 
 class TwoLegs(Lie):

@@ -29,9 +29,12 @@ def browser(playwright: Playwright, server: Server) -> Iterator[Browser]:
 def test_a_page_that_comes_back_from_the_cache_connects_again(invited: Page, house: House, server: Server) -> None:
     log_in(server, house, [house.signed()])
     phase(invited, "connecting")
+    # One that takes over the page while it is kept would have it thrown away.
+    invited.wait_for_function("() => navigator.serviceWorker.controller?.state === 'activated'")
     invited.evaluate(WATCH)
     invited.goto(f"{server.origin}/blank.html")
     invited.evaluate("() => setTimeout(() => history.back())")
     log_in(server, house, [house.signed()])
     phase(invited, "connecting")
-    assert invited.evaluate("() => sessionStorage.getItem('persisted')") == "true", "it was kept, not loaded anew"
+    why = invited.evaluate("() => JSON.stringify(performance.getEntriesByType('navigation')[0].notRestoredReasons)")
+    assert invited.evaluate("() => sessionStorage.getItem('persisted')") == "true", f"loaded anew: {why}"
