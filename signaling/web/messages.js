@@ -98,19 +98,19 @@ export function fromServer(text) {
 
 /** @param {string} text @returns {any} a message of a door on `control`; PeerError unless it is one */
 export function fromDoor(text) {
-  return parse(text, FROM_DOOR, CONTROL_LIMIT);
+  return parse(text, FROM_DOOR, CONTROL_LIMIT, OPTIONAL);
 }
 
 /**
  * @param {unknown} text
  * @param {Record<string, Record<string, shape.Shape>>} known
  * @param {number} limit
+ * @param {Record<string, Record<string, shape.Shape>>} [optional] by type as well
  */
-function parse(text, known, limit) {
+function parse(text, known, limit, optional = {}) {
   if (typeof text !== "string") throw new PeerError("a message that is not text");
   const message = parseJson(text, limit);
   const type = message?.type;
   if (typeof type !== "string" || !Object.hasOwn(known, type)) throw new PeerError("a message of an unknown type");
-  const optional = known === FROM_DOOR && Object.hasOwn(OPTIONAL, type) ? OPTIONAL[type] : {};
-  return shape.object({ type: shape.oneOf(type), ...known[type] }, optional)(message, type);
+  return shape.object({ type: shape.oneOf(type), ...known[type] }, optional[type])(message, type);
 }

@@ -150,7 +150,7 @@ export class CardView {
 
   /** @private @param {Card["contacts"]} contacts */
   drawContacts(contacts) {
-    const drawn = contacts.map(({ id, is }) => `${id} ${is}`).join();
+    const drawn = JSON.stringify(contacts);
     if (this.contacts.dataset.drawn === drawn) return;
     this.contacts.dataset.drawn = drawn;
     this.contacts.hidden = contacts.length === 0;

@@ -96,3 +96,26 @@ def test_who_sees_no_picture_is_not_told_of_others_as_if_they_did(
     draw(gallery, server, name)
     line = gallery.locator("[id^=watching-]")
     assert (line.text_content(), line.is_visible()) == (said, said != "")
+
+
+RENAMED = """async () => {
+  const { CardView } = await import("/view/card.js");
+  const { cardAt, NOW, STATES } = await import("/style/states.js");
+  const { DEFAULTS } = await import("/settings.js");
+  const [door] = STATES["doors-closed"].doors;
+  const deeds = new Proxy({}, { get: () => () => null });
+  const view = new CardView({ site: door.site, device: door.device, name: door.device, deeds });
+  const card = cardAt(door);
+  const labels = [];
+  for (const label of ["Garden gate", "Back gate"]) {
+    const contacts = [{ ...card.contacts[0], label }];
+    const tracks = { video: null, audio: null };
+    view.update({ ...card, contacts }, tracks, { now: NOW, settings: DEFAULTS, changed() {} });
+    labels.push(view.element.querySelector("[data-contact]").textContent);
+  }
+  return labels;
+}"""
+
+
+def test_a_door_that_is_renamed_has_its_new_name_beside_how_it_stands(blank: Page) -> None:
+    assert blank.evaluate(RENAMED) == ["Garden gate: closed", "Back gate: closed"]
