@@ -55,6 +55,12 @@ class Door:
         self.process.wait_for("ready", 60)
         self.ready_ms.append((time.monotonic() - began) * 1000)
 
+    def restart(self, config: str) -> None:
+        """Stop the daemon, and start it with this for its configuration."""
+        self.stop()
+        self.config.write_text(config, encoding="utf-8")
+        self.start()
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.stop()

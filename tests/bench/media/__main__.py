@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
@@ -184,23 +184,36 @@ def picture(bench: Bench) -> Figures:
     return figures
 
 
+@contextmanager
+def configured(door: Door, more: str) -> Iterator[None]:
+    """A door that runs with `more` in its configuration; afterwards without, as the parts that follow expect."""
+    whole = door.config.read_text(encoding="utf-8")
+    door.restart(whole + more)
+    try:
+        yield
+    finally:
+        door.restart(whole)
+
+
+def cores(sender: peers.Sender, page: Page, seconds: float) -> float:
+    """What a call costs its sender once it has settled."""
+    page.wait_for_timeout(SETTLE_S * 1000)
+    used, began = cpu_s(sender.pid), time.monotonic()
+    page.wait_for_timeout(seconds * 1000)
+    return (cpu_s(sender.pid) - used) / (time.monotonic() - began)
+
+
 def cost(bench: Bench) -> Figures:
     """Processor time of a whole door that encodes by itself, beside plain aiortc, A B A B; without the voice filter."""
     ours: list[float] = []
     plain: list[float] = []
     filtering = bench.talk(bench.arguments.seconds)
-    bench.door.stop()
-    with bench.door.config.open("a", encoding="utf-8") as config:
-        config.write("[sound.voice]\noff = true\n")
-    bench.door.start()
-    for _ in range(bench.arguments.turns):
-        ours.append(bench.talk(bench.arguments.seconds))
-        with bench.plain() as (sender, page):
-            page.wait_for_timeout(SETTLE_S * 1000)
-            used, began = cpu_s(sender.pid), time.monotonic()
-            page.wait_for_timeout(bench.arguments.seconds * 1000)
-            plain.append((cpu_s(sender.pid) - used) / (time.monotonic() - began))
-        say(f"cores: ours {ours[-1]:.3f}, plain aiortc {plain[-1]:.3f}")
+    with configured(bench.door, "[sound.voice]\noff = true\n"):
+        for _ in range(bench.arguments.turns):
+            ours.append(bench.talk(bench.arguments.seconds))
+            with bench.plain() as (sender, page):
+                plain.append(cores(sender, page, bench.arguments.seconds))
+            say(f"cores: ours {ours[-1]:.3f}, plain aiortc {plain[-1]:.3f}")
     return {
         "cpu_call_filtered_cores": median_of([filtering], "cores", 3),
         "cpu_call_cores": median_of(ours, "cores", 3),
@@ -229,10 +242,7 @@ def sending(bench: Bench) -> Figures:
             whole = bench.net.at_door(*command, str(clip), str(speech))
             env = {} if name == "gstreamer" else {"PYTHONPATH": str(Path.cwd())}
             with peers.call(bench.context, whole, env, shaped=shaped) as (sender, page):
-                page.wait_for_timeout(SETTLE_S * 1000)
-                before, began = cpu_s(sender.pid), time.monotonic()
-                page.wait_for_timeout(bench.arguments.seconds * 1000)
-                used[name].append((cpu_s(sender.pid) - before) / (time.monotonic() - began))
+                used[name].append(cores(sender, page, bench.arguments.seconds))
                 say(f"{name}: {used[name][-1]:.3f} cores, {page.evaluate(peers.RECEIVED)}")
     figures = {f"sender_{name}_cores": median_of(cores, "cores", 3) for name, cores in used.items()}
     figures["cpu_ratio_to_software_aiortc"] = ratio(used["ours"], used["software"])
