@@ -16,9 +16,7 @@ GATE = "garden-gate"
 
 def answer_a_ring(home: World, person: Someone) -> None:
     home.control.press("flat-1")
-    person.wait_for_phase("ringing")
-    person.click("answer")
-    person.wait_for_phase("talking")
+    person.answer()
 
 
 def test_a_missed_visitor_is_in_the_last_calls_with_a_picture(make_world: MakeWorld, make_someone: MakeSomeone) -> None:

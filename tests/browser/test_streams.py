@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,22 +24,6 @@ RTCPeerConnection.prototype.createAnswer = function (...given) {
 """A browser without H.264, as far as anybody can tell from outside."""
 
 SLOW_BPS = 350_000
-
-Throttle = Callable[[Person, int | None], None]
-
-
-@pytest.fixture
-def throttle(net: Network) -> Iterator[Throttle]:
-    """Slows what the door sends to one person; all is as before at the end."""
-    slowed: list[Person] = []
-
-    def slow(person: Person, bitrate_bps: int | None) -> None:
-        net.throttle(person.stats()["port"], bitrate_bps)
-        slowed[:] = [] if bitrate_bps is None else [person]
-
-    yield slow
-    if slowed:
-        net.throttle(0, None)
 
 
 def _now(person: Person) -> None:
@@ -76,24 +59,23 @@ def test_a_browser_without_h264_sees_the_visitor(make_world: MakeWorld, make_per
 )
 @pytest.mark.timeout(400)
 def test_a_slow_link_gets_the_small_picture_and_the_others_keep_theirs(
-    make_world: MakeWorld, make_person: MakePerson, throttle: Throttle
+    make_world: MakeWorld, make_person: MakePerson, net: Network
 ) -> None:
     home = make_world(ring_s=300.0, extra="[video]\ngrain = true\n")
     alice, bob = make_person(home, "alice"), make_person(home, "bob")
     _press(home, alice, bob)
     assert (alice.stats()["frameWidth"], bob.stats()["frameWidth"]) == (1280, 1280)
 
-    throttle(bob, SLOW_BPS)
-    wait_until("bob's picture is small", lambda: bob.stats()["frameWidth"] == 640, 30)
-    bob.wait_for_picture(30)
-    _now(bob)
-    assert bob.stats()["codec"] == "video/H264"
-    # Alice may have fallen back for a moment where the machine is busy; while bob is slow she has all of it.
-    wait_until("alice's is large", lambda: [p.stats()["frameWidth"] for p in (alice, bob)] == [1280, 640], 60)
-    alice.wait_for_picture(30)
-    _now(alice)
+    with net.throttled(bob.stats()["port"], SLOW_BPS):
+        wait_until("bob's picture is small", lambda: bob.stats()["frameWidth"] == 640, 30)
+        bob.wait_for_picture(30)
+        _now(bob)
+        assert bob.stats()["codec"] == "video/H264"
+        # Alice may have fallen back for a moment where the machine is busy; while bob is slow she has all of it.
+        wait_until("alice's is large", lambda: [p.stats()["frameWidth"] for p in (alice, bob)] == [1280, 640], 60)
+        alice.wait_for_picture(30)
+        _now(alice)
 
-    throttle(bob, None)
     wait_until("bob's picture is large again", lambda: bob.stats()["frameWidth"] == 1280, 150)
     bob.wait_for_picture(30)
     _now(bob)

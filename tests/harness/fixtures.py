@@ -1,7 +1,7 @@
 """Fixtures of the lanes that need a whole house. A lane imports what it needs into its conftest.py."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,20 +76,27 @@ def make_browser(
         yield make
 
 
+@contextmanager
+def no_errors() -> Iterator[list[Someone]]:
+    """At the end no page of those who were put into this may have had an error."""
+    people: list[Someone] = []
+    yield people
+    for person in people:
+        assert person.errors == [], f"{person.name}'s page"
+
+
 @pytest.fixture
 def make_person(make_browser: Callable[..., BrowserContext]) -> Iterator[MakePerson]:
     """A person with a browser of their own, invited and connected; at the end no page may have had an error."""
-    people: list[Person] = []
+    with no_errors() as people:
 
-    def make(home: World, name: str, *, script: str = "", **options: bool) -> Person:
-        person = Person(make_browser(home, **options), home, name, script)
-        person.accept_invitation()
-        people.append(person)
-        return person
+        def make(home: World, name: str, *, script: str = "", **options: bool) -> Person:
+            person = Person(make_browser(home, **options), home, name, script)
+            person.accept_invitation()
+            people.append(person)
+            return person
 
-    yield make
-    for person in people:
-        assert person.errors == [], f"{person.name}'s page"
+        yield make
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +111,7 @@ def firefox(net: namespaces.Network) -> Iterator[other_browser.Firefox]:
 @pytest.fixture
 def make_firefox_person(firefox: other_browser.Firefox) -> Iterator[MakeSomeone]:
     """A person at a Firefox, with a storage of their own."""
-    people: list[Someone] = []
-    with ExitStack() as stack:
+    with no_errors() as people, ExitStack() as stack:
 
         def make(home: World, name: str, *, script: str = "") -> Someone:
             firefox.trust(home.site.ca_path)
@@ -117,8 +123,6 @@ def make_firefox_person(firefox: other_browser.Firefox) -> Iterator[MakeSomeone]
             return person
 
         yield make
-    for person in people:
-        assert person.errors == [], f"{person.name}'s page"
 
 
 @pytest.fixture(params=["chromium", "firefox"])

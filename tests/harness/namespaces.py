@@ -29,12 +29,10 @@ class Network:
     def at_home(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.home, *command]
 
-    def throttle(self, port: int, bitrate_bps: int | None) -> None:
-        """Let no more than this through to one UDP port at home, with half a second of queue; None lets all through."""
+    @contextlib.contextmanager
+    def throttled(self, port: int, bitrate_bps: int) -> Iterator[None]:
+        """Let no more than this through to one UDP port at home, with half a second of queue, while the block lasts."""
         qdisc = ["-n", self.door, "qdisc"]
-        if bitrate_bps is None:
-            _tc(*qdisc, "del", "dev", self.door_link, "root")
-            return
         _tc(*qdisc, "add", "dev", self.door_link, "root", "handle", "1:", "htb", "default", "1")
         to = ["dev", self.door_link, "parent", "1:"]
         for number, rate in ((1, "1gbit"), (2, f"{bitrate_bps}bit")):
@@ -43,6 +41,10 @@ class Network:
         _tc(*qdisc, "add", "dev", self.door_link, "parent", "1:2", "pfifo", "limit", queue)
         match = ["u32", "match", "ip", "dport", str(port), "0xffff"]
         _tc("-n", self.door, "filter", "add", *to, "protocol", "ip", *match, "flowid", "1:2")
+        try:
+            yield
+        finally:
+            _tc(*qdisc, "del", "dev", self.door_link, "root")
 
     def cable(self, *, plugged: bool) -> None:
         """Pull or plug the cable between the two."""

@@ -103,6 +103,12 @@ class Someone:
         """Until the card shows this phase."""
         self.see(f'#door-{device}[data-phase="{phase}"]', timeout)
 
+    def answer(self) -> None:
+        """Once it rings, until they talk."""
+        self.wait_for_phase("ringing")
+        self.click("answer")
+        self.wait_for_phase("talking")
+
     def see(self, selector: str, timeout: float = 15.0) -> None:
         """Until this is there to see."""
         self.screen.wait_for_selector(selector, timeout=timeout * 1000 * SCALE)
