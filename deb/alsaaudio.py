@@ -1,4 +1,4 @@
-"""pyalsaaudio for suites whose own is too old: it is an sdist, so somebody has to compile it, and never the Pi."""
+"""pyalsaaudio: what every suite has is older than what we use. It is an sdist: compiled here, never on the Pi."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def compiled_alsaaudio(target: Target, cache: Path) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     system = work / "system"
     number = ".".join(map(str, target.suite.python))
-    _unpack(target, [f"libpython{number}-dev", "libasound2-dev", "libasound2"], system)
+    _unpack(target, [f"libpython{number}-dev", "libasound2-dev", target.suite.alsa], system)
     source = _source(target, work)
     version = source.name.removeprefix("pyalsaaudio-")
     include = system / "usr" / "include"

@@ -48,7 +48,7 @@ def build(target: Target, version: str, when: int, out: Path, compression: str =
             root = Path(folder) / package.name
             found = [*wheels(target, package, cache).glob("*.whl"), ours]
             site = fill(root / package.home.lstrip("/") / "package", target, package, sorted(found), version, when)
-            if package.sees_system and target.suite.old_alsaaudio:
+            if package.sees_system:
                 shutil.copy(compiled_alsaaudio(target, cache), site)
             _system_files(root, target, package, version)
             _control(root, target, package, version)
@@ -123,8 +123,7 @@ def _depends(target: Target, package: Package) -> list[str]:
     if package.name != "doorward-provision":
         depends += ["init-system-helpers", "systemd (>= 252)", "debconf (>= 0.5) | debconf-2.0"]
     if package.name == "doorward-device":
-        depends += ["python3-numpy", "libasound2t64 | libasound2", "udev"]
-        depends += [] if target.suite.old_alsaaudio else ["python3-alsaaudio (>= 0.10)"]
+        depends += ["python3-numpy", target.suite.alsa, "udev"]
         depends += ["python3-lgpio", "python3-picamera2"] if target.arch == "arm64" else []
     return depends
 

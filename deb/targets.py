@@ -17,8 +17,8 @@ class Suite:
     glibc: int
     growing_backoff: bool
     """Whether its systemd knows RestartSteps= (254)."""
-    old_alsaaudio: bool
-    """Whether its python3-alsaaudio is older than what we use (0.10)."""
+    alsa: str
+    """Its package with ALSA's library."""
 
     @property
     def abi(self) -> str:
@@ -30,8 +30,8 @@ class Suite:
 
 
 SUITES = {
-    "trixie": Suite("trixie", "deb13", (3, 13), 41, growing_backoff=True, old_alsaaudio=False),
-    "bookworm": Suite("bookworm", "deb12", (3, 11), 36, growing_backoff=False, old_alsaaudio=True),
+    "trixie": Suite("trixie", "deb13", (3, 13), 41, growing_backoff=True, alsa="libasound2t64"),
+    "bookworm": Suite("bookworm", "deb12", (3, 11), 36, growing_backoff=False, alsa="libasound2"),
 }
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}

@@ -19,7 +19,6 @@ FIRST, SECOND = "1.0~test1", "1.0~test2"
 INCLUDED = (
     "python3",
     "python3-numpy",
-    "python3-alsaaudio",
     "libasound2t64",
     "systemd",
     "udev",

@@ -48,6 +48,8 @@ def test_the_three_programs_run_with_the_systems_python(home: Debian) -> None:
         assert version(home, command) == FIRST
     imports = "import aiortc, alsaaudio, av, numpy, device.app, device.adapters.webrtc; print(numpy.__file__)"
     assert home.sh(f"{HOME}/current/bin/python3 -I -c '{imports}'").startswith("/usr/lib/python3/dist-packages")
+    used = "import alsaaudio; print(alsaaudio.PCM.avail, alsaaudio.__file__)"
+    assert f"{HOME}/" in home.sh(f"{HOME}/current/bin/python3 -I -c '{used}'"), "Debian's own cannot say what is queued"
     checked = home.run(DEVICE, "check")
     assert checked.returncode == 1
     assert "provision this device" in checked.stdout
