@@ -14,7 +14,7 @@ REPORT = Path("build/reports/hil.json")
 JUNIT = Path("build/reports/junit-hil.xml")
 
 
-PATIENCE = {"DOORWARD_TEST_TIMEOUT_SCALE": "3"}
+PATIENCE = {"DOORWARD_TEST_TIMEOUT_SCALE": "6"}
 """An emulated door takes its time; no deadline of a test is a judgement on it."""
 
 

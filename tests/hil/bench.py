@@ -1,7 +1,6 @@
 """A real Pi on a bench, as a `tests.hil.rig.Rig`: a jig beside it works its buttons. A file describes both: hw/rig/."""
 
 import contextlib
-import json
 import shlex
 import subprocess
 import threading
@@ -19,6 +18,7 @@ from tests.harness.ears import RATE_HZ, Samples
 from tests.harness.processes import wait_until
 from tests.harness.world import DEVICE
 from tests.hil.hands import Hands, Pulse
+from tests.hil.journal import parse
 from tests.hil.rig import IDENTITY, UNIT, Feature
 
 AGENT = Path(__file__).parents[2] / "hw/rig/agent.py"
@@ -186,7 +186,7 @@ class BenchRig:
 
     def journal(self) -> list[dict[str, Any]]:
         said = self.pi.run("journalctl", "-q", "-u", UNIT, "-o", "cat", *self._since).text
-        return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        return list(parse(said))
 
     def close(self) -> None:
         self._open.close()

@@ -1,7 +1,9 @@
 """Waiting for what the door station logs."""
 
+import json
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from tests.harness.processes import SCALE
@@ -9,6 +11,20 @@ from tests.hil.rig import Rig
 
 LOOK_S = 0.4
 """Looking costs an emulated machine some of this."""
+
+
+OTHER = "said otherwise"
+"""The event of a line that is not the daemon's own: a library's traceback, systemd's word on the unit."""
+
+
+def parse(said: str) -> Iterator[dict[str, Any]]:
+    """The lines of a unit's journal, oldest first."""
+    for line in said.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            entry = None
+        yield entry if isinstance(entry, dict) else {"event": OTHER, "text": line}
 
 
 class Journal:

@@ -15,10 +15,12 @@ BOUNCES = {
     "brief": [(0, True), (8_000, False)],
 }
 
+LATE_US = 30_000
+"""An edge that comes this late makes another pattern: one that a finger could have made."""
+
 
 @pytest.mark.parametrize("pattern", BOUNCES)
 def test_a_bouncing_contact_is_one_press(rig: Rig, journal: Journal, pattern: str) -> None:
-    heard = []
     for _ in range(rig.patience):
         late_us = rig.bounce("flat-1", BOUNCES[pattern])
         journal.wait_for("nobody-reached")
@@ -28,9 +30,10 @@ def test_a_bouncing_contact_is_one_press(rig: Rig, journal: Journal, pattern: st
         heard = [line["button"] for line in journal.lines("nobody-reached")]
         if heard == ["flat-1", "flat-2"]:
             return
+        assert late_us > LATE_US, f"the contact of flat-1 is heard as {heard}"
         rig.fresh()
         journal.rewind()
-    pytest.fail(f"the contact of flat-1 is heard as {heard}; its edges were {late_us} µs late at most")
+    pytest.skip(f"no pattern was replayed in time: the last one's edges were {late_us} µs late at most")
 
 
 def test_a_stuck_button_is_reported_once_and_the_other_still_rings(rig: Rig, journal: Journal) -> None:

@@ -22,6 +22,7 @@ CACHE = ROOT / "build/virtual-pi"
 THINGS = {"flat-1": "button-1", "flat-2": "button-2", "strike": "strike-1", "lamp": "lamp"}
 """Which line of hw/pins.toml each thing of the configuration below gets, which names none."""
 
+# Small and slow, and no echo canceller: an emulated processor has far less than a Pi.
 CONFIG = f"""\
 identity = "{IDENTITY}"
 state = "{STATE}"
@@ -36,11 +37,14 @@ ring_s = 90
 [sound]
 capture = "hw:Loopback,0,0"
 playback = "hw:Loopback,0,0"
+period_ms = 20
+[sound.voice]
+off = true
 [video]
-width = 640
-height = 480
-fps = 10
-bitrate_bps = 500000
+width = 320
+height = 240
+fps = 5
+bitrate_bps = 200000
 [media]
 host_addresses = ["{PI}"]
 """

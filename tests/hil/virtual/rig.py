@@ -1,7 +1,6 @@
 """The virtual Pi as a `tests.hil.rig.Rig`: lines of gpio-sim, sound through snd-aloop, power and network by QEMU."""
 
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from provisioning.site import Site
 from tests.harness.ears import RATE_HZ, Samples
 from tests.harness.processes import Process
 from tests.hil.hands import Hands, Pulse
+from tests.hil.journal import parse
 from tests.hil.rig import UNIT, Feature
 from tests.hil.virtual.firmware import FRAMES, LATER, make_packages
 from tests.hil.virtual.machine import Machine
@@ -134,10 +134,4 @@ class VirtualRig:
 
     def journal(self) -> list[dict[str, Any]]:
         said = self.pi.run("journalctl", "-q", "-u", UNIT, "-o", "cat", *self._since).text
-        lines = []
-        for line in said.splitlines():
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict):
-                    lines.append(entry)
-        return lines
+        return list(parse(said))
