@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.hil.virtual.delivery import CACHE
 from tests.hil.virtual.firmware import booted, build_image
-from tests.hil.virtual.machine import KERNEL, QEMU, accelerator, missing
+from tests.hil.virtual.machine import KERNEL, QEMU, SHAPE, accelerator, missing
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
         backed = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk.resolve()), str(scratch)]
         subprocess.run(backed, check=True)
         command = [
-            *(QEMU, "-M", "q35", *accelerator(), "-smp", "2", "-m", "1024", "-nographic", "-nic", "user"),
+            *(QEMU, "-M", "q35", *accelerator(), *SHAPE, "-nographic", "-nic", "user"),
             *("-kernel", image.part("vmlinuz"), "-initrd", image.part("initrd"), "-append", KERNEL),
             *("-drive", f"if=virtio,format=qcow2,file={scratch}"),
         ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from deb.build import build
 from deb.targets import SUITES, Target
 from tests.hil.scenes import street
-from tests.hil.virtual.machine import KERNEL, QEMU, Image, accelerator, machine
+from tests.hil.virtual.machine import KERNEL, QEMU, SHAPE, Image, accelerator, machine
 from tests.hil.virtual.wire import TAP, wire
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def booted(cache: Path, image: Image) -> Path:
 def _key(image: Image) -> str:
     """A snapshot fits only the image, the QEMU and the processor that it was made with."""
     version = subprocess.run([QEMU, "--version"], capture_output=True, check=True).stdout
-    parts = [image.folder.name.encode(), version, repr(accelerator()).encode(), KERNEL.encode()]
+    parts = [image.folder.name.encode(), version, repr(accelerator()).encode(), KERNEL.encode(), repr(SHAPE).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -21,7 +21,7 @@ from tests.hil.virtual.machine import Machine
 from tests.hil.virtual.wire import HERE, PI, Wire
 
 READY = "ready"
-OPEN_S = 0.5
+OPEN_S = 1.0
 SPEAKER = MICROPHONE = "hw:Loopback,1,0"
 """The other end of the loop, in both directions: the firmware plays on and records from hw:Loopback,0,0."""
 
