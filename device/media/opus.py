@@ -8,7 +8,8 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
+
+from device.media.rates import Samples, joined
 
 RATE_HZ = 48_000
 SAMPLES = 960
@@ -16,8 +17,6 @@ BLOCK_BYTES = SAMPLES * 2
 """20 ms of s16le mono."""
 
 LONGEST_MS = 120
-
-Samples = npt.NDArray[np.int16]
 
 
 def duration(payload: bytes) -> int:
@@ -78,8 +77,7 @@ class OpusDecoder:
             frames = self._context.decode(av.Packet(payload))
         except av.FFmpegError:
             return None  # of a verified peer
-        parts = [frame.to_ndarray()[0] for frame in frames]
-        return np.concatenate(parts) if parts else None
+        return joined(frames) if frames else None
 
 
 BITRATE_BPS = 48_000

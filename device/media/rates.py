@@ -1,5 +1,6 @@
 """Between what a card does and what the door is reckoned in: mono, 48 kHz, s16."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import av
@@ -7,6 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.int16]
+
+
+def joined(frames: Sequence[Any]) -> Samples:
+    """What these `av.AudioFrame`s hold, one after the other; each is mono s16.
+
+    PyAV's own `to_ndarray` takes a fifth of what decoding 20 ms of Opus takes.
+    """
+    parts: list[Samples] = [np.frombuffer(frame.planes[0], np.int16, frame.samples) for frame in frames]
+    if len(parts) == 1:
+        return parts[0]
+    whole: Samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+    return whole
 
 
 class Rate:
@@ -23,9 +36,7 @@ class Rate:
             return samples
         frame = av.AudioFrame.from_ndarray(samples[None, :], format="s16", layout="mono")
         frame.sample_rate = self._source_hz
-        parts = [made.to_ndarray()[0] for made in self._resampler.resample(frame)]
-        converted: Samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
-        return converted
+        return joined(self._resampler.resample(frame))
 
 
 def from_card(data: bytes, bits: int, channels: int) -> Samples:

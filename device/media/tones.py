@@ -13,6 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from device.media.rates import joined
 from device.ports import ToneName
 from protocol.errors import ConfigError
 
@@ -66,10 +67,10 @@ def load_sound(path: Path) -> "Samples":
     try:
         with av.open(str(path)) as file:
             for frame in file.decode(audio=0):
-                parts += [made.to_ndarray()[0] for made in resampler.resample(frame)]
+                parts.append(joined(resampler.resample(frame)))
                 if sum(len(part) for part in parts) > LONGEST_S * RATE_HZ:
                     raise ConfigError(f"{path}: longer than {LONGEST_S} s; cut it")
-        parts += [made.to_ndarray()[0] for made in resampler.resample(None)]
+        parts.append(joined(resampler.resample(None)))
     except (OSError, ValueError, IndexError) as error:  # PyAV's errors are OSError and ValueError
         raise ConfigError(f"{path}: cannot be played: {error}; make it a WAV file") from error
     samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)

@@ -24,7 +24,7 @@ from aiortc.rtcsctptransport import SCTP_DATA_FIRST_FRAG, DataChunk, RTCSctpTran
 from aiortc.rtp import HeaderExtensions, unpack_header_extensions
 from OpenSSL import SSL
 
-from device.adapters.webrtc import fence
+from device.adapters.webrtc import fence, media_fence
 from device.adapters.webrtc.certificate import DeviceCertificate
 from protocol.sdp import MID
 from tests.integration.calls import handshake, new_identity
@@ -44,17 +44,19 @@ NAMES = {
         "_advertised_rwnd", "_data_channel_queue", "_outbound_queue", "_receive_data_chunk", "_sent_queue",
     },
     RTCRtpSender: {
-        "_RTCRtpSender__lsr", "_RTCRtpSender__lsr_time", "_RTCRtpSender__rtp_header_extensions_map",
-        "_handle_rtcp_packet", "_send_rtcp", "_ssrc",
+        "_RTCRtpSender__lsr", "_RTCRtpSender__lsr_time", "_RTCRtpSender__mid", "_RTCRtpSender__ntp_timestamp",
+        "_RTCRtpSender__octet_count", "_RTCRtpSender__packet_count", "_RTCRtpSender__rtp_exited",
+        "_RTCRtpSender__rtp_header_extensions_map", "_RTCRtpSender__rtp_history", "_RTCRtpSender__rtp_started",
+        "_RTCRtpSender__rtp_timestamp", "_handle_rtcp_packet", "_run_rtp", "_send_rtcp", "_ssrc",
     },
     RTCRtpReceiver: {"_RTCRtpReceiver__jitter_buffer"},
 }  # fmt: skip
 """Also what is not underlined but undocumented."""
 
-ELSEWHERE = {"_connection", "_context"}
-"""Of RTCIceTransport and of pyOpenSSL; tested by what they do below."""
+ELSEWHERE = {"_connection", "_context", "_tx_srtp"}
+"""Of RTCIceTransport, of pyOpenSSL, and of RTCDtlsTransport once it is connected; tested by what they do."""
 
-FENCE = ("fence.py", "certificate.py")
+FENCE = ("fence.py", "certificate.py", "media_fence.py")
 
 
 @pytest.fixture
@@ -114,10 +116,14 @@ def test_the_versions_that_were_read_are_the_ones_installed() -> None:
         (RTCDtlsTransport, "_handle_rtcp_data", "recipient._handle_rtcp_packet("),
         (RTCSctpTransport, "_receive_chunk", "self._receive_data_chunk("),
         (RTCRtpSender, "_run_rtcp", "self._send_rtcp("),
-        (RTCRtpReceiver, "_handle_rtp_packet", "self.__jitter_buffer.add("),
-        (ice.Connection, "request_received", "self.check_incoming("),
-        (ice.Connection, "check_start", "self.check_state("),
-        (ice.StunProtocol, "datagram_received", "self.receiver.data_received("),
+        (RTCRtpSender, "send", "asyncio.ensure_future(self._run_rtp("),
+        (RTCRtpSender, "stop", "self.__rtp_started.wait()"),
+        (RTCRtpSender, "stop", "self.__rtp_exited.wait()"),
+        (RTCRtpSender, "_retransmit", "self.__rtp_history.get(sequence_number % RTP_HISTORY_SIZE)"),
+        (RTCRtpSender, "_run_rtcp", "ntp_timestamp=self.__ntp_timestamp"),
+        (RTCRtpSender, "_run_rtcp", "octet_count=self.__octet_count"),
+        (RTCDtlsTransport, "_send_rtp", "self._tx_srtp.protect(data)"),
+        (ice.StunProtocol, "send_data", "self.transport.sendto(data, addr)"),
     ],
 )
 def test_the_library_still_goes_through_what_is_replaced(owner: type, user: str, call: str) -> None:
@@ -333,7 +339,7 @@ async def test_the_fingerprint_is_compared_before_keys_are_derived(parts: dict[t
 
 def test_video_packets_ask_to_be_shown_at_once() -> None:
     """Playout delay 0/0: three bytes, twelve bits each; the library's own extensions stay as they are."""
-    extensions = fence._ShownAtOnce(12)
+    extensions = media_fence._ShownAtOnce(12)
     extensions.configure(RTCRtpParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(id=1, uri=MID)]))
     for _ in range(2):
         written = unpack_header_extensions(*extensions.set(HeaderExtensions(mid="0")))

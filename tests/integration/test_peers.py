@@ -278,6 +278,25 @@ async def test_sound_goes_both_ways_while_talking_and_not_after(door: GuardedDoo
     assert len(door.sound.played) == played
 
 
+async def test_a_packet_that_the_page_misses_is_sent_again(door: GuardedDoor, page: Page) -> None:
+    assert await connect(door, page)
+    receiver: Any = next(each for each in page.pc.getReceivers() if each.track.kind == "video")
+    handle = receiver._handle_rtp_packet
+    heard: list[rtp.RtpPacket] = []
+
+    async def listen(packet: rtp.RtpPacket, arrival_time_ms: int) -> None:
+        heard.append(packet)
+        await handle(packet, arrival_time_ms=arrival_time_ms)
+
+    fence.replace(receiver, "_handle_rtp_packet", listen)
+    door.peers.show_video("link", on=True)
+    await _receive(page, door)
+    missed = heard[0]
+    await receiver._send_rtcp_nack(missed.ssrc, [missed.sequence_number])
+    again = missed.sequence_number.to_bytes(2) + missed.payload
+    await until(lambda: any(packet.ssrc != missed.ssrc and packet.payload == again for packet in heard))
+
+
 async def test_what_is_said_before_closing_arrives(door: GuardedDoor, page: Page) -> None:
     assert await connect(door, page)
     door.peers.send("link", "last words")

@@ -1,13 +1,14 @@
 """The parts of the webrtc adapter that need no connection."""
 
-import asyncio
+from typing import Any
 
 import av
 import pytest
+from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtpPacket
 
 from device.adapters.webrtc.description import publish_offer, split_answer
-from device.adapters.webrtc.tracks import QUEUED_FRAMES, QUEUED_SOUND, PacketTrack, SoundInlet
+from device.adapters.webrtc.tracks import PacketTrack, SoundInlet
 from tests.fakes.media import FakeSound, tone
 
 
@@ -39,49 +40,78 @@ def test_candidates_are_taken_out_of_the_answer_once_each() -> None:
     assert answer.candidates == ("candidate:1 x",)
 
 
-async def test_video_that_is_not_sent_is_flushed_and_goes_on_with_a_key_frame() -> None:
-    asked = []
-    track = PacketTrack("video", lambda: asked.append(True))
-    track.put(b"key", 0, key=True)
-    for number in range(1, QUEUED_FRAMES):
-        track.put(b"delta", number, key=False)
+class _Line:
+    """Where a track is attached; what was sent is kept."""
+
+    def __init__(self) -> None:
+        self.packets: list[av.Packet[Any]] = []
+
+    @property
+    def sent(self) -> list[bytes]:
+        return [bytes(packet) for packet in self.packets]
+
+
+async def test_what_comes_before_there_is_a_connection_is_lost_and_a_key_frame_is_asked_for_then() -> None:
+    asked: list[bool] = []
+    line, track = _Line(), PacketTrack("video", lambda: asked.append(True))
+    track.put(b"too early", 0, key=True)
     assert asked == []
-    track.put(b"one too many", 100, key=False)
-    track.put(b"needs the ones before", 101, key=False)
-    track.put(b"fresh", 102, key=True)
-    track.put(b"next", 103, key=False)
+    track.attach(line.packets.append)
     assert asked == [True]
-    assert [bytes(await track.recv()) for _ in range(2)] == [b"fresh", b"next"]
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(track.recv(), 0.01)
+    track.put(b"needs the one before", 1, key=False)
+    track.put(b"fresh", 2, key=True)
+    track.put(b"next", 3, key=False)
+    track.stop()
+    track.put(b"too late", 4, key=True)
+    assert line.sent == [b"fresh", b"next"]
 
 
-async def test_video_never_begins_with_a_delta_frame() -> None:
-    track = PacketTrack("video")
+async def test_video_that_was_not_sent_goes_on_with_a_key_frame() -> None:
+    asked: list[bool] = []
+    line, track = _Line(), PacketTrack("video", lambda: asked.append(True))
+    track.attach(line.packets.append)
+    track.put(b"key", 0, key=True)
+    track.flush()
+    assert asked == [True, True]
+    track.put(b"needs the one that was not sent", 1, key=False)
+    track.put(b"fresh", 2, key=True)
+    assert line.sent == [b"key", b"fresh"]
+
+
+async def test_another_picture_begins_with_its_key_frame() -> None:
+    line, track = _Line(), PacketTrack("video")
+    track.attach(line.packets.append)
     track.put(b"delta", 0, key=False)
     track.put(b"key", 1, key=True)
-    assert bytes(await track.recv()) == b"key"
     track.clear()
     track.put(b"delta", 2, key=False)
     track.put(b"key", 3, key=True)
-    packet = await track.recv()
-    assert (bytes(packet), packet.pts) == (b"key", 3)
+    assert line.sent == [b"key", b"key"]
+    assert [packet.pts for packet in line.packets] == [1, 3]
 
 
-async def test_sound_loses_the_oldest() -> None:
-    track = PacketTrack("audio")
-    for number in range(QUEUED_SOUND + 2):
-        track.put(bytes([number]), number)
-    assert bytes(await track.recv()) == bytes([2])
+async def test_sound_needs_no_key_frame() -> None:
+    line, track = _Line(), PacketTrack("audio")
+    track.attach(line.packets.append)
+    track.put(b"one", 0)
+    track.clear()
+    track.put(b"two", 960)
+    assert line.sent == [b"one", b"two"]
 
 
 async def test_frames_of_one_time_get_two() -> None:
-    track = PacketTrack("video")
+    line, track = _Line(), PacketTrack("video")
+    track.attach(line.packets.append)
     track.put(b"main", 3000, key=True)
     track.clear()
     track.put(b"small", 3000, key=True)
     track.put(b"next", 6000, key=False)
-    assert [(await track.recv()).pts for _ in range(2)] == [3001, 6000]
+    assert [packet.pts for packet in line.packets] == [3000, 3001, 6000]
+
+
+async def test_nobody_can_pull() -> None:
+    with pytest.raises(MediaStreamError):
+        await PacketTrack("audio").recv()
 
 
 def _spoken(count: int) -> list[bytes]:

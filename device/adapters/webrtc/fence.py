@@ -1,6 +1,7 @@
-"""What leans on private names of aiortc and aioice; those of DTLS are in `certificate.py`.
+"""What leans on private names of aiortc and aioice to keep strangers out.
 
-`tests/contract/test_webrtc_fence.py` guards each of them.
+Those of DTLS are in `certificate.py`, those of media in `media_fence.py`; `tests/contract/test_webrtc_fence.py` guards
+each of them.
 
 Plain aiortc can be ended by one datagram from anybody on the network, takes any data channel and any size of message,
 and keeps what it receives without bound. The fence stands in front of it, one instance at a time: the libraries'
@@ -10,13 +11,11 @@ classes stay as they are.
 # ruff: noqa: SLF001 - private names are this module's whole purpose
 
 import struct
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aioice import ice
-from aiortc import RTCCertificate, RTCDataChannel, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
-from aiortc import rtp as rtp_codec
+from aiortc import RTCCertificate, RTCDataChannel, RTCPeerConnection, RTCRtpSender
 from aiortc.rtcdtlstransport import RTCDtlsTransport, State
 from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
 from cryptography import x509
@@ -39,9 +38,6 @@ RECEIVE_WINDOW = 64 * 1024
 
 UNASSEMBLED = 32 * 1024
 """Bytes of `control` kept while waiting for the rest of a message: two of the largest size."""
-
-WRITE_BACKLOG = 256 * 1024
-"""Bytes waiting for the network card; more, and a link is too slow for its video."""
 
 Datagram = tuple[bytes, tuple[Any, ...]]
 
@@ -202,118 +198,3 @@ def guard_control(transport: RTCSctpTransport, channel: RTCDataChannel, refuse: 
 def unsent(transport: RTCSctpTransport) -> bool:
     """Whether something said on `control` has not been acknowledged."""
     return bool(transport._data_channel_queue or transport._outbound_queue or transport._sent_queue)
-
-
-def hear_feedback(
-    sender: RTCRtpSender,
-    on_key_frame: Callable[[], None],
-    on_bitrate: Callable[[int], None],
-    on_report: Callable[[float, float | None], None],
-) -> None:
-    """Pass on what the receiver asks for: PLI and FIR (RFC 4585, 5104), and REMB in bits a second.
-
-    `on_report` gets, of its reports on what we send (RFC 3550, 6.4), the part of the packets that was lost, and the
-    round trip in seconds or None. The library keeps all that to its own encoder, which passed-through packets do not
-    use.
-    """
-    handle: Callable[[Any], Awaitable[None]] = sender._handle_rtcp_packet
-
-    async def heard(packet: Any) -> None:
-        if isinstance(packet, rtp_codec.RtcpPsfbPacket):
-            if packet.fmt in (rtp_codec.RTCP_PSFB_PLI, rtp_codec.RTCP_PSFB_FIR):
-                on_key_frame()
-            elif packet.fmt == rtp_codec.RTCP_PSFB_APP:
-                _hear_bitrate(packet.fci, on_bitrate)
-            return
-        await handle(packet)
-        if isinstance(packet, rtp_codec.RtcpRrPacket | rtp_codec.RtcpSrPacket):
-            for report in packet.reports:
-                if report.ssrc == sender._ssrc:
-                    on_report(report.fraction_lost / 256, _round_trip(sender, report))
-
-    replace(sender, "_handle_rtcp_packet", heard)
-
-
-def _round_trip(sender: RTCRtpSender, report: Any) -> float | None:
-    """Seconds from our last report to this one that speaks of it, less what the receiver took in between."""
-    private: Any = sender
-    sent_at = private._RTCRtpSender__lsr_time
-    if sent_at is None or report.lsr != private._RTCRtpSender__lsr or not report.dlsr:
-        return None
-    return float(time.time() - sent_at - report.dlsr / 65536)
-
-
-class _ShownAtOnce(rtp_codec.HeaderExtensionsMap):
-    """Adds a playout delay of zero to what the library writes into each packet's header, always the same."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self._number = number
-        self._packed: dict[str | None, tuple[int, bytes]] = {}
-
-    def set(self, values: Any) -> tuple[int, bytes]:
-        packed = self._packed.get(values.mid)
-        if packed is None:
-            extensions = rtp_codec.unpack_header_extensions(*super().set(values))
-            packed = rtp_codec.pack_header_extensions([*extensions, (self._number, bytes(3))])
-            self._packed[values.mid] = packed
-        return packed
-
-
-def show_at_once(sender: RTCRtpSender, number: int) -> None:
-    """Let the browser show frames as they come: minimal and maximal playout delay 0, under this extension number.
-
-    Otherwise it waits for what it learned of the network's jitter from the calls before, several times what the
-    frame's own way takes.
-    """
-    name = "_RTCRtpSender__rtp_header_extensions_map"
-    getattr(sender, name)
-    setattr(sender, name, _ShownAtOnce(number))
-
-
-def report_only_news(sender: RTCRtpSender) -> None:
-    """Send a report only if media went out since the last one.
-
-    Otherwise a standing link would never be silent, and the first report, before any media, would say that the
-    media's clock was zero in the year 1900.
-    """
-    send = sender._send_rtcp
-    reported = 0
-
-    async def report(packets: list[Any]) -> None:
-        nonlocal reported
-        first = packets[0]
-        if isinstance(first, rtp_codec.RtcpSrPacket):
-            if first.sender_info.packet_count == reported:
-                return
-            reported = first.sender_info.packet_count
-        await send(packets)
-
-    replace(sender, "_send_rtcp", report)
-
-
-def _hear_bitrate(fci: bytes, on_bitrate: Callable[[int], None]) -> None:
-    try:
-        bitrate, _ = rtp_codec.unpack_remb_fci(fci)
-    except (ValueError, struct.error, IndexError):
-        return  # some other application's feedback
-    on_bitrate(bitrate)
-
-
-def take_over_receiving(receiver: RTCRtpReceiver, buffer: object) -> None:
-    """Let `buffer.add(packet)` have the packets that the library's jitter buffer would have had.
-
-    It returns `(False, None)`, so nothing reaches the library's decoder thread; statistics and receiver reports go on.
-    """
-    name = "_RTCRtpReceiver__jitter_buffer"
-    getattr(receiver, name)
-    setattr(receiver, name, buffer)
-
-
-def backlog(connection: ice.Connection) -> int:
-    """Bytes that the operating system has not taken yet on the path in use."""
-    pair = connection._nominated.get(1)
-    if pair is None:
-        return 0
-    size: int = pair.protocol.transport.get_write_buffer_size()  # type: ignore[attr-defined] # typeshed lacks it
-    return size

@@ -17,7 +17,7 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
-from device.adapters.webrtc import fence
+from device.adapters.webrtc import fence, media_fence
 from device.adapters.webrtc.description import (
     BASELINE,
     LEVELS,
@@ -153,7 +153,7 @@ class Link:
         if vetted.fingerprint != self._fingerprint:
             raise PeerError("the answer has another fingerprint than its proof", "fingerprint")
         if f"a=extmap:{PLAYOUT_DELAY_ID} {PLAYOUT_DELAY}" in sdp:
-            fence.show_at_once(self._sender, PLAYOUT_DELAY_ID)
+            media_fence.show_at_once(self._sender, PLAYOUT_DELAY_ID)
         self._media.agree(vetted.video)
         answer = split_answer(sdp)
         await self._connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))

@@ -7,7 +7,7 @@ import structlog
 from aioice import ice
 from aiortc import RTCRtpTransceiver
 
-from device.adapters.webrtc import fence
+from device.adapters.webrtc import fence, media_fence
 from device.adapters.webrtc.capacity import Capacity
 from device.adapters.webrtc.choice import FLOOR_BPS, H264, VP8, Choice, floors
 from device.adapters.webrtc.tracks import PacketTrack, SoundInlet
@@ -58,10 +58,12 @@ class LinkMedia:
     def join(self, video: RTCRtpTransceiver, audio: RTCRtpTransceiver) -> None:
         """Hear the feedback and the sound of these transceivers, which send our tracks."""
         self._ice = fence.ice_of(video.sender)
-        fence.hear_feedback(video.sender, self._ask_key_frame, self._hear_estimate, self._hear_report)
-        fence.report_only_news(video.sender)
-        fence.report_only_news(audio.sender)
-        fence.take_over_receiving(audio.receiver, self.inlet)
+        media_fence.send_at_once(video.sender, self.video)
+        media_fence.send_at_once(audio.sender, self.audio)
+        media_fence.hear_feedback(video.sender, self._ask_key_frame, self._hear_estimate, self._hear_report)
+        media_fence.report_only_news(video.sender)
+        media_fence.report_only_news(audio.sender)
+        media_fence.take_over_receiving(audio.receiver, self.inlet)
 
     def agree(self, codec: str) -> None:
         """The answer is there: `codec` is what the page decodes, H264 or VP8."""
@@ -118,7 +120,7 @@ class LinkMedia:
             self.audio.put(packet.data, packet.pts)
 
     def _congested(self) -> bool:
-        return self._ice is not None and fence.backlog(self._ice) > fence.WRITE_BACKLOG
+        return self._ice is not None and media_fence.backlog(self._ice) > media_fence.WRITE_BACKLOG
 
     # What the page reports
 

@@ -1,13 +1,12 @@
-"""Media of one link: encoded packets out through a bounded queue, Opus in to the loudspeaker."""
+"""Media of one link: encoded packets out, Opus in to the loudspeaker."""
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Literal
 
 import av
 from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtpPacket
 
 from device.ports import FarEnd, Sound
@@ -15,65 +14,56 @@ from device.ports import FarEnd, Sound
 VIDEO_CLOCK = Fraction(1, 90_000)
 AUDIO_CLOCK = Fraction(1, 48_000)
 
-QUEUED_FRAMES = 8
-"""A quarter of a second of video; more is too late to be worth sending."""
-
-QUEUED_SOUND = 10
-"""200 ms of Opus packets."""
-
 
 class PacketTrack(MediaStreamTrack):
-    """A track of packets that are already encoded; while nothing is put in, it sends nothing.
+    """A track of packets that are already encoded: what is put in leaves at once, or never.
 
-    When full, sound loses its oldest packet; video loses everything up to the next key frame, and `on_overflow` is
-    called to ask for one.
+    `attach` says where to, once the connection is there; until then all is lost, and video's first is a key frame,
+    which `ask_key_frame` has sent for.
     """
 
-    def __init__(self, kind: Literal["audio", "video"], on_overflow: Callable[[], None] | None = None) -> None:
+    def __init__(self, kind: Literal["audio", "video"], ask_key_frame: Callable[[], None] | None = None) -> None:
         super().__init__()
         self.kind = kind
         self._clock = VIDEO_CLOCK if kind == "video" else AUDIO_CLOCK
-        self._limit = QUEUED_FRAMES if kind == "video" else QUEUED_SOUND
-        self._on_overflow = on_overflow
-        self._packets: deque[Any] = deque()
-        self._arrived = asyncio.Event()
+        self._ask_key_frame = ask_key_frame
+        self._send: Callable[[av.Packet[Any]], None] | None = None
         self._awaits_key = kind == "video"
         self._last_pts = -1
 
+    def attach(self, send: Callable[["av.Packet[Any]"], None]) -> None:
+        """From now on what is put in goes there."""
+        self._send = send
+        self.flush()
+
     def put(self, data: bytes, pts: int, key: bool = True) -> None:
-        """Queue one access unit or Opus packet; `pts` on the clock of its kind."""
-        if self._awaits_key and not key:
+        """Send one access unit or Opus packet; `pts` on the clock of its kind."""
+        if self._send is None or (self._awaits_key and not key):
             return
         self._awaits_key = False
-        if len(self._packets) >= self._limit:
-            if self.kind == "video" and not key:
-                self.flush()
-                return
-            self._packets.popleft() if self.kind == "audio" else self._packets.clear()
         packet = av.Packet(data)
         # Two streams of one picture have its time: a browser takes two frames of one time stamp for one.
         self._last_pts = packet.pts = max(pts, self._last_pts + 1)
         packet.time_base = self._clock
-        self._packets.append(packet)
-        self._arrived.set()
+        self._send(packet)
 
     def flush(self) -> None:
-        """Drop what waits; video goes on with a key frame, which is asked for."""
-        self._packets.clear()
-        self._awaits_key = self.kind == "video"
-        if self._on_overflow is not None:
-            self._on_overflow()
+        """What comes is not sent: video goes on with a key frame, which is asked for."""
+        self.clear()
+        if self._ask_key_frame is not None:
+            self._ask_key_frame()
 
     def clear(self) -> None:
-        """Drop what waits and ask for nothing: the track rests."""
-        self._packets.clear()
+        """What comes is another picture, or another time: video goes on with its key frame."""
         self._awaits_key = self.kind == "video"
 
+    def stop(self) -> None:
+        self._send = None
+        super().stop()
+
     async def recv(self) -> Any:
-        while not self._packets:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._packets.popleft()
+        """Nobody pulls: what is sent is pushed."""
+        raise MediaStreamError
 
 
 class SoundInlet:
