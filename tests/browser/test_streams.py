@@ -1,10 +1,14 @@
 """Who gets which of the camera's streams, in real browsers over real networks."""
 
+import contextlib
+import itertools
 import os
+import statistics
 import time
 
 import pytest
 
+from tests.harness import loss, seeing
 from tests.harness.fixtures import MakePerson, MakeWorld
 from tests.harness.namespaces import Network
 from tests.harness.person import Person
@@ -24,6 +28,8 @@ RTCPeerConnection.prototype.createAnswer = function (...given) {
 """A browser without H.264, as far as anybody can tell from outside."""
 
 SLOW_BPS = 350_000
+LATE_MS = 1000.0
+"""A picture that is older, or stands for longer, would show somebody who has left."""
 
 
 def _now(person: Person) -> None:
@@ -51,6 +57,28 @@ def test_a_browser_without_h264_sees_the_visitor(make_world: MakeWorld, make_per
     alice.click("answer")
     alice.wait_for_phase("talking")
     alice.wait_for_picture()
+
+
+@pytest.mark.parametrize("percent", [0, 5])
+def test_what_is_shown_is_in_order_whole_and_of_now(
+    make_world: MakeWorld, make_person: MakePerson, net: Network, percent: int
+) -> None:
+    """The picture tells when it was drawn. What is lost on the way is sent again; how soon, `make bench-media` says."""
+    home = make_world()
+    alice = make_person(home, "alice")
+    _press(home, alice)
+    alice.answer()
+    with alice.watching() as seen, loss.loss(net, percent) if percent else contextlib.nullcontext():
+        alice.wait_for_picture(150)
+    lost = alice.stats()["lost"]
+    assert (lost > 0) == (percent > 0)
+    drawn = [frame.drawn for frame in seen if frame.drawn is not None]
+    assert len(drawn) == len(seen) > 0, "every frame shown is whole enough to be read"
+    assert seeing.out_of_order(seen) == 0
+    # How many of the frames are shown is the browser's, which may be busy; that the picture stands still would be ours.
+    assert max(after - before for before, after in itertools.pairwise(drawn)) < LATE_MS
+    assert statistics.median(seeing.glass_to_glass_ms(seen)) < LATE_MS
+    _now(alice)
 
 
 @pytest.mark.skipif(

@@ -1,12 +1,15 @@
 """A person at a page: opens the invitation, sees, hears, and presses what is on the screen."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from device.media.timecode import decode_time_code
+from tests.harness import seeing
 from tests.harness.processes import SCALE, wait_until
 from tests.harness.world import DEVICE, World
 
@@ -20,7 +23,7 @@ window.RTCPeerConnection = class extends Original {
 """
 
 _STATS = """async () => {
-  const out = {framesDecoded: 0, audioIn: 0, audioPackets: 0, frameWidth: 0, audioSent: 0, codec: "", port: 0};
+  const out = {framesDecoded: 0, audioIn: 0, audioPackets: 0, frameWidth: 0, audioSent: 0, codec: "", port: 0, lost: 0};
   for (const connection of window.__connections) {
     if (connection.connectionState === 'closed') continue;
     const rows = await connection.getStats();
@@ -28,7 +31,7 @@ _STATS = """async () => {
       if (row.type === 'transport') out.port = rows.get(rows.get(row.selectedCandidatePairId)?.localCandidateId)?.port;
       if (row.type === 'inbound-rtp' && row.kind === 'video') {
         out.framesDecoded += row.framesDecoded ?? 0; out.codec = rows.get(row.codecId)?.mimeType;
-        out.frameWidth = row.frameWidth ?? out.frameWidth;
+        out.frameWidth = row.frameWidth ?? out.frameWidth; out.lost += row.packetsLost ?? 0;
       }
       if (row.type === 'inbound-rtp' && row.kind === 'audio') {
         out.audioIn += row.totalAudioEnergy ?? 0; out.audioPackets += row.packetsReceived ?? 0;
@@ -159,6 +162,15 @@ class Someone:
         luma = np.zeros((shown["height"], rows.shape[1]), dtype=np.uint8)
         luma[-len(rows) :] = rows
         return decode_time_code(luma)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[list[seeing.Frame]]:
+        """Notes every frame that is shown; the list is filled when the block ends."""
+        seen: list[seeing.Frame] = []
+        self.screen.evaluate(f"() => {{ {seeing.script()} }}")
+        self.screen.evaluate("() => window.watching.start('video[data-device]')")
+        yield seen
+        seen += seeing.frames(self.screen.evaluate("() => window.watching.stop()"), 0.0)
 
     def luma(self) -> Any:
         """The picture now shown, as grey rows: what a person sees."""

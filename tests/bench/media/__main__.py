@@ -15,9 +15,9 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from tests.bench.__main__ import say, table
 from tests.bench.figures import Figure, cpu_s, machine, median_of, pss_mib
 from tests.bench.house import STANDING, Door, House, house
-from tests.bench.media import hearing, loss, material, peers, seeing
+from tests.bench.media import hearing, material, peers
 from tests.bench.viewer import Viewer
-from tests.harness import chromium, namespaces, pulse
+from tests.harness import chromium, loss, namespaces, pulse, seeing
 
 REPORT = Path("build/reports/bench-media.json")
 HERE = Path(__file__).parent
@@ -92,7 +92,7 @@ class Bench:
         self.door: Door = home.doors[STANDING]
         self.speech = folder / "speech.wav"
         subprocess.run(["espeak-ng", "-s", "150", "-w", str(self.speech), SPEECH], check=True, capture_output=True)
-        context.add_init_script(peers.watching())
+        context.add_init_script(seeing.script())
         self.viewer = Viewer(context, home)
 
     def plain(self) -> AbstractContextManager[tuple[peers.Sender, Page]]:

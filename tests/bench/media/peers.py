@@ -5,13 +5,12 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Route
 
 from signaling.adapters.page import FOLDER
+from tests.harness import seeing
 
-HARNESS = Path(__file__).parents[2] / "harness"
 ORIGIN = "https://bench.invalid/"
 PAGE = "<!doctype html><title>bench</title><video autoplay playsinline muted></video><audio autoplay></audio>"
 _ANSWER = """async ([sdp, shaped]) => {
@@ -46,15 +45,6 @@ RECEIVED = """async () => {
   return got;
 }"""
 """What has arrived in the page, and what it sent: so that two senders can be seen to have done the same."""
-
-
-def script(*paths: Path) -> str:
-    """Scripts that run in a page before its own, together."""
-    return "(() => {\n" + "\n".join(path.read_text(encoding="utf-8") for path in paths) + "\n})();"
-
-
-def watching() -> str:
-    return script(HARNESS / "timecode.js", Path(__file__).parent / "watch.js")
 
 
 def serve(route: Route) -> None:
@@ -114,7 +104,7 @@ def call(
     page = context.new_page()
     try:
         page.route(f"{ORIGIN}**", serve)
-        page.add_init_script(watching())
+        page.add_init_script(seeing.script())
         page.goto(ORIGIN)
         sender.accept(page.evaluate(_ANSWER, [sender.offer(), shaped]))
         page.wait_for_function("() => document.querySelector('video').videoWidth > 0", timeout=30_000)

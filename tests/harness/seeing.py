@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 GAP_MS = 150.0
 """A picture that stands still for longer than this is seen to: four frames of thirty a second are missing."""
@@ -17,6 +18,12 @@ class Frame:
 
     at: float
     drawn: float | None
+
+
+def script() -> str:
+    """What a page needs before it can watch: `window.watching` of `watch.js`."""
+    files = [Path(__file__).parent / name for name in ("timecode.js", "watch.js")]
+    return "(() => {\n" + "\n".join(file.read_text(encoding="utf-8") for file in files) + "\n})();"
 
 
 def frames(noted: Sequence[Sequence[float | None]], offset_ms: float) -> list[Frame]:
