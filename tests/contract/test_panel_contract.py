@@ -324,6 +324,15 @@ def test_an_edge_carries_the_time_that_the_pin_driver_gives_it_however_late_it_i
         assert happened <= edge.at < happened + 1.0
 
 
+@pytest.mark.parametrize("off_s", [-1_700_000_000.0, 1_700_000_000.0])
+def test_an_edge_on_another_clock_happened_now(gpio: GpiozeroPanel, inbox: Inbox, off_s: float) -> None:
+    before = time.monotonic()
+    gpio._pin(gpio._wiring.buttons["flat-1"]).when_changed(before + off_s, False)
+    edge = inbox.next()
+    assert isinstance(edge, Edge)
+    assert before <= edge.at <= time.monotonic()
+
+
 def test_the_strike_is_high_for_its_time_and_low_again(gpio: GpiozeroPanel, inbox: Inbox) -> None:
     assert gpio.levels()["door.main"] is False
     gpio.release_strike("main", OPEN_S)

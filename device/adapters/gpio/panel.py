@@ -25,6 +25,9 @@ from device.ports import LampPattern
 
 log = structlog.get_logger()
 
+LATE_S = 30.0
+"""As late as an edge may be told; longer, and it is the clock that is wrong, not the thread that was waiting."""
+
 MakeEvent = Callable[[bool, float], Event]
 """From whether the line is low and when it became so (monotonic seconds)."""
 
@@ -199,8 +202,12 @@ class GpiozeroPanel:
 
 
 def _began(lasting_s: float | None) -> float:
-    """When that began which has been so for `lasting_s`, on the monotonic clock."""
-    return time.monotonic() - (lasting_s or 0.0)
+    """When that began which has been so for `lasting_s`, on the monotonic clock.
+
+    A kernel whose edges are on another clock gives nonsense: no visitor is to be left standing for that.
+    """
+    late = lasting_s is not None and 0.0 <= lasting_s <= LATE_S
+    return time.monotonic() - (lasting_s if lasting_s is not None and late else 0.0)
 
 
 def _contact(door: str, low: bool, at: float) -> ContactEdge:
