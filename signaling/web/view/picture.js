@@ -15,6 +15,7 @@ export class PictureView {
   /** @param {string} device @param {string} label of the door */
   constructor(device, label) {
     /** Nothing is to be seen, a picture is on its way, or it is there. @type {"none"|"waiting"|"live"} */ this.shows = "none";
+    /** @private the frame that is waited for */ this.frame = 0;
     /** @private */ this.video = make("video", { "data-device": device, autoplay: true, playsinline: true, "aria-label": TEXTS.picture(label) });
     this.video.muted = true;
     /** @private */ this.audio = make("audio", { "data-device": device, autoplay: true });
@@ -67,16 +68,17 @@ export class PictureView {
     if (!video) {
       if (this.shows === "none") return;
       this.shows = "none";
+      this.video.cancelVideoFrameCallback(this.frame);
       this.zoom.reset();
       if (document.pictureInPictureElement === this.video) void document.exitPictureInPicture();
     } else if (this.shows === "none") {
       this.shows = "waiting";
-      this.video.requestVideoFrameCallback(() => {
-        if (this.shows !== "waiting") return;
+      this.frame = this.video.requestVideoFrameCallback(() => {
         this.shows = "live";
         changed();
       });
-      void this.video.play().catch(() => undefined);
+      // What was asked to play waits for its first frame; each further `play` would leave a promise that waits with it.
+      if (this.video.paused) void this.video.play().catch(() => undefined);
     }
   }
 

@@ -108,3 +108,29 @@ def test_who_is_mute_stays_so_with_another_microphone_and_not_in_the_next_call(b
 def test_a_microphone_that_was_refused_can_be_given_later(blank: Page, error: str, state: str) -> None:
     seen = blank.evaluate(MICROPHONE, [f"answers {error}", "open", "answers yes", "open"])
     assert [word for word in seen["said"] if word in {"open", state}] == [state, state, "open"]
+
+
+NO_PICTURE = """async (rings) => {
+  const { PictureView } = await import("/view/picture.js");
+  const { track } = new RTCPeerConnection().addTransceiver("video").receiver;
+  const view = new PictureView("front-door", "Front door");
+  document.body.append(view.element);
+  window.told = [];
+  for (let ring = 0; ring < rings; ring += 1) {
+    const changed = () => undefined;
+    window.told.push(new WeakRef(changed));
+    for (const video of [true, false]) {
+      const card = { phase: "ringing", video, audio: false, faults: [], quality: null, since: 0 };
+      view.update(card, { video: track, audio: null }, { now: 0, volume: 1, loudspeaker: "", changed });
+    }
+  }
+}"""
+
+
+def test_a_picture_that_never_came_is_waited_for_no_longer(blank: Page) -> None:
+    """A door whose camera is broken, and a tablet on the wall that stays for months."""
+    blank.evaluate(NO_PICTURE, 50)
+    devtools = blank.context.new_cdp_session(blank)
+    devtools.send("HeapProfiler.collectGarbage")
+    waiting = blank.evaluate("() => window.told.filter((one) => one.deref()).length")
+    assert waiting <= 2, "the first `play` waits on, and a ring may still be at hand; not one for each ring"
