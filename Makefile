@@ -6,6 +6,7 @@ LAN ?= 0
 REQUIRED ?=
 LANES ?=
 TIMES ?= 100
+HOURS ?= 24
 SUITE ?= trixie
 ARCH ?=
 VERSION ?=
@@ -14,7 +15,7 @@ ONLY ?=
 FUZZED := tests/unit/test_tampering_*.py tests/unit/test_parsers*.py tests/unit/test_jose_interop.py \
     tests/browser/page/test_page_hostile_input.py
 
-.PHONY: help setup demo test lint bench bench-audio bench-media deb hostile fuzz drawings pictures virtual-pi hil
+.PHONY: help setup demo test lint bench bench-audio bench-media soak deb hostile fuzz drawings pictures virtual-pi hil
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +47,9 @@ bench-audio: setup  ## echo left, speech understood, processor time; beside othe
 
 bench-media: setup  ## a call's delays, cost, endurance and how it stands lost packets: build/reports/bench-media.json
 	@$(PY) -m tests.bench.media
+
+soak: setup  ## the page's day on the wall: HOURS=24 of rings by a clock turned by hand; whether its heap is flat: build/reports/soak.json
+	@$(PY) -m tests.bench.soak --hours $(HOURS)
 
 deb: setup  ## Debian packages (SUITE=trixie or bookworm, ARCH=amd64 or arm64): build/deb
 	@$(PY) -m deb.build --suite $(SUITE) $(if $(ARCH),--arch $(ARCH)) $(if $(VERSION),--version $(VERSION))

@@ -5,16 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-from tests.browser.page.stand import WITHIN_S, DoorPage, House, Server, certificate
-from tests.harness.chromium import QUIET, executable
-
-CHROMIUM_ARGS = [
-    *QUIET,
-    "--no-sandbox",
-    "--ignore-certificate-errors",  # as `ignore_https_errors`, which service workers do not heed
-    "--use-fake-device-for-media-stream",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",  # two pages of one browser find each other by address
-]
+from tests.browser.page.stand import CHROMIUM_ARGS, WITHIN_S, DoorPage, House, Server, certificate
+from tests.harness.chromium import executable
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,18 @@ from protocol.sdp import vet_answer
 from provisioning.invitation import invitation_link
 from signaling.adapters.page import FOLDER, SHELL, TYPES, headers, shell
 from signaling.config import Config
+from tests.harness.chromium import QUIET
 
 HERE = Path(__file__).parent
 WITHIN_S = 15.0
+
+CHROMIUM_ARGS = [
+    *QUIET,
+    "--no-sandbox",
+    "--ignore-certificate-errors",  # as `ignore_https_errors`, which service workers do not heed
+    "--use-fake-device-for-media-stream",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",  # two pages of one browser find each other by address
+]
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
@@ -146,9 +155,7 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"] or "index.html"
-        if self.down and request.transport is not None:
-            request.transport.abort()
-            raise ConnectionResetError
+        self._gone(request)
         if name == "blank.html":
             return web.Response(text="<!doctype html><title>blank</title>", content_type="text/html", headers=self._csp)
         if name == SHELL:
@@ -162,7 +169,13 @@ class Server:
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={**self._csp, "Content-Type": TYPES[path.suffix]})
 
+    def _gone(self, request: web.Request) -> None:
+        if self.down and request.transport is not None:
+            request.transport.abort()
+            raise web.HTTPServiceUnavailable  # which nobody is there to read
+
     async def _answerer(self, request: web.Request) -> web.WebSocketResponse:
+        self._gone(request)
         socket = web.WebSocketResponse(protocols=["doorward.v1"])
         await socket.prepare(request)
         self.origins.append(request.headers.get("Origin", ""))

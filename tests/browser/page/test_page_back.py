@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.browser.page.conftest import CHROMIUM_ARGS
-from tests.browser.page.stand import House, Server, log_in, phase
+from tests.browser.page.stand import CHROMIUM_ARGS, House, Server, log_in, phase
 from tests.harness.chromium import executable
 
 WATCH = """() => addEventListener("pageshow", ({ persisted }) => {
