@@ -7,7 +7,7 @@ COMPILES = 300_000
 
 
 def day(*, held: int = 0, nodes: int = 0, listeners: int = 0) -> list[dict[str, int]]:
-    """24 hours in which so much is left behind by each; what is in use goes up and down by some hundred bytes as well."""
+    """24 hours that each leave so much behind; what is in use goes up and down by some hundred bytes as well."""
     return [
         {
             "heap": 3_500_000 + COMPILES - COMPILES // 2**hour,
