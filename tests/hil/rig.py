@@ -12,10 +12,10 @@ from provisioning.site import Site
 from tests.harness.ears import Samples
 from tests.hil.hands import Hands, Pulse
 
-Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback", "install"]
+Feature = Literal["panic", "power-during-pulse", "aloud", "talk", "camera", "rollback", "install"]
 """What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
-goes on. `aloud`: sound through air. `camera`: pictures that the test chose. `rollback`: a later package can be
-brought. `install`: it may be emptied, and is reached by ssh."""
+goes on. `aloud`: sound through air. `talk`: two-way sound for as long as a talk lasts. `camera`: pictures that the test
+chose. `rollback`: a later package can be brought. `install`: it may be emptied, and is reached by ssh."""
 
 UNIT = "doorward-device.service"
 IDENTITY, STATE = "/var/lib/doorward/identity", "/var/lib/doorward/state"

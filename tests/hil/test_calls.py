@@ -44,6 +44,7 @@ def test_press_rings_shows_an_early_picture_and_the_door_opens(
     alice.wait_for_phase("idle", 60)
 
 
+@pytest.mark.needs("talk")
 def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path: Path) -> None:
     home.start_server()
     journal.wait_for("ready", 120)

@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.hil.rig import UNIT, Rig
 
 ROOT = Path(__file__).parents[2]
 OURS = ("tests/__init__.py", "tests/contract", "tests/fakes", "tests/harness")
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest_asyncio", "typing_extensions")
+PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "pytest-asyncio", "typing-extensions")
 SUITE = "tests/contract/test_video_contract.py"
 THERE = "/root/suite"
 PYTHON = "/opt/doorward/device/current/bin/python3"
@@ -20,7 +20,7 @@ PYTHON = "/opt/doorward/device/current/bin/python3"
 RUN = f"""
 cd {THERE}
 LG_WD=/run DOORWARD_TEST_TIMEOUT_SCALE=12 PYTHONPATH={THERE} {PYTHON} -m pytest -c /dev/null --rootdir=. --noconftest \\
-    -p pytest_asyncio -p no:cacheprovider -o asyncio_mode=auto -q -ra -k 'picamera2 and not double' {SUITE} 2>&1
+    -p no:cacheprovider -o asyncio_mode=auto -q -ra -k 'picamera2 and not double' {SUITE} 2>&1
 """
 
 
@@ -42,12 +42,9 @@ def _suite() -> bytes:
         for name in OURS:
             tar.add(ROOT / name, name, filter=_sources)
         for name in PYTEST:
-            found = find_spec(name)
-            if found is None or found.origin is None:
-                raise ModuleNotFoundError(name)
-            path = Path(found.origin)
-            path = path.parent if path.name == "__init__.py" else path
-            tar.add(path, path.name, filter=_sources)
+            for file in distribution(name).files or ():
+                if file.suffix != ".pyc" and ".." not in file.parts:
+                    tar.add(str(file.locate()), str(file))
     return packed.getvalue()
 
 

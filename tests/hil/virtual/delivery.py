@@ -37,7 +37,7 @@ ring_s = 90
 [sound]
 capture = "hw:Loopback,0,0"
 playback = "hw:Loopback,0,0"
-period_ms = 20
+period_ms = 40
 [sound.voice]
 off = true
 [video]
