@@ -19,7 +19,7 @@ INSIDE = "echo $$ > /sys/fs/cgroup/system.slice/{unit}/cgroup.procs; exec 3<{dev
 def test_the_units_are_hardly_exposed(rig: Rig, unit: str) -> None:
     said = rig.pi.run("systemd-analyze", "security", "--no-pager", unit, may_fail=True, timeout=200).text
     (line,) = [line for line in said.splitlines() if "Overall exposure level" in line]
-    exposure = float(line.split(":")[-1].split()[0])
+    exposure = float(line.partition(": ")[2].split()[0])  # a smiley stands behind it
     figures.note(f"exposure_{unit}", exposure)
     assert exposure <= MOST_EXPOSED
 
