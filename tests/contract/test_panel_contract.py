@@ -165,14 +165,15 @@ def test_asked_twice_it_is_lowered_once(panel: FakePanel | GpiozeroPanel, inbox:
 
 
 def test_doors_are_independent(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
-    panel.release_strike("main", OPEN_S)
-    assert inbox.next() == StrikeReleased("main")
-    panel.release_strike("gate", OPEN_S)
-    assert inbox.next() == StrikeReleased("gate")
-    let_time_pass(panel, "main")
-    assert inbox.next() == StrikeLowered("main")
-    let_time_pass(panel, "gate")
-    assert inbox.next() == StrikeLowered("gate")
+    for door in ("main", "gate"):
+        panel.release_strike(door, OPEN_S)
+    for door in ("main", "gate"):
+        let_time_pass(panel, door)
+    # On a busy machine the one may be shut before the other is open.
+    said = [inbox.next() for _ in range(4)]
+    for door in ("main", "gate"):
+        released, lowered = StrikeReleased(door), StrikeLowered(door)
+        assert [event for event in said if event in (released, lowered)] == [released, lowered]
 
 
 def test_a_strike_that_cannot_be_raised_says_which_and_works_when_it_can(
