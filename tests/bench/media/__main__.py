@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each of those lasts")
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
     arguments = parser.parse_args()
+    if unknown := [part for part in arguments.parts if part not in PARTS]:
+        parser.error(f"{', '.join(unknown)}: no such part; there are {', '.join(PARTS)}")
     for lacking in (namespaces.missing(), pulse.missing(), chromium.missing(), loss.missing()):
         if lacking:
             print(f"bench-media: cannot measure here: {lacking}", file=sys.stderr)
