@@ -46,14 +46,24 @@ DAILY = re.compile(r"WebSocket|wss://|NetworkError|Failed to fetch")
 
 SEEN = """(selector) =>
   [...document.querySelectorAll(selector)].some((one) => one.checkVisibility({ visibilityProperty: true }))"""
-READY = """(selector) => {
-  const one = document.querySelector(selector);
-  if (!one?.checkVisibility({ visibilityProperty: true }) || one.disabled) return null;
-  one.scrollIntoView({ block: "center" });
-  const { left, top, width, height } = one.getBoundingClientRect();
-  const at = { x: Math.round(left + width / 2), y: Math.round(top + height / 2) };
-  return one.contains(document.elementFromPoint(at.x, at.y)) ? at : null;
+READY = """async (selector) => {
+  const place = () => {
+    const one = document.querySelector(selector);
+    if (!one?.checkVisibility({ visibilityProperty: true }) || one.disabled) return null;
+    one.scrollIntoView({ block: "center" });
+    const { left, top, width, height } = one.getBoundingClientRect();
+    const at = { x: Math.round(left + width / 2), y: Math.round(top + height / 2) };
+    return one.contains(document.elementFromPoint(at.x, at.y)) ? at : null;
+  };
+  const first = place();
+  for (let look = 0; first && look < 5; look += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const again = place();
+    if (again?.x !== first.x || again?.y !== first.y) return null;
+  }
+  return first;
 }"""
+"""Where to press; null until it can be reached and has come to rest: a notice that goes moves what is below it."""
 
 
 def missing() -> str | None:
