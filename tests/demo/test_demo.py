@@ -90,7 +90,10 @@ class Terminal:
                 self.code = os.waitstatus_to_exitcode(status) if pid else None
             return self.code is not None
 
-        wait_until("the end of the demonstration", over, START_S)
+        try:
+            wait_until("the end of the demonstration", over, START_S)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; on the screen:\n{self.screen}") from error
         assert self.code is not None
         return self.code
 

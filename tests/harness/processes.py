@@ -88,7 +88,8 @@ class Process:
             self._popen.kill()
             self._popen.wait()
         self._reader.join(5)
-        if self._popen.stdout is not None:
+        # A stream that its thread still reads cannot be closed: somebody else holds the other end, and both would wait.
+        if self._popen.stdout is not None and not self._reader.is_alive():
             self._popen.stdout.close()
         return self._popen.returncode
 
