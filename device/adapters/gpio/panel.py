@@ -206,8 +206,9 @@ def _began(lasting_s: float | None) -> float:
 
     A kernel whose edges are on another clock gives nonsense: no visitor is to be left standing for that.
     """
-    late = lasting_s is not None and 0.0 <= lasting_s <= LATE_S
-    return time.monotonic() - (lasting_s if lasting_s is not None and late else 0.0)
+    if lasting_s is None or not 0.0 <= lasting_s <= LATE_S:
+        lasting_s = 0.0
+    return time.monotonic() - lasting_s
 
 
 def _contact(door: str, low: bool, at: float) -> ContactEdge:

@@ -57,8 +57,8 @@ class Outlet:
             return
         payloads, pts = self._encoder.pack(packet)
         timestamp = (self._origin + pts) & 0xFFFFFFFF
-        for left, payload in zip(range(len(payloads) - 1, -1, -1), payloads, strict=True):
-            marker = left == 0
+        for count, payload in enumerate(payloads, 1):
+            marker = count == len(payloads)
             sent = rtp_codec.RtpPacket(self._type, marker, self._number, timestamp, sender._ssrc, payload)
             sent.extensions = self._extensions
             sender._RTCRtpSender__rtp_history[self._number % rtp_codec.RTP_HISTORY_SIZE] = sent
