@@ -41,7 +41,7 @@ class VirtualRig:
     lacks: Mapping[Feature, str] = {
         "panic": "the hardware timer that bounds a pulse then is on a bench only",
         "power-during-pulse": "the strike's own circuit is on a bench only",
-        "talk": "within ten seconds of two-way sound an emulated processor is ten seconds behind: the link is closed",
+        "talk": "20 to 70 s into two-way sound a busy emulated processor is too far behind: the link is closed",
         "aloud": "snd-aloop has no air between loudspeaker and microphone",
     }
 
