@@ -83,6 +83,7 @@ def _system_files(root: Path, target: Target, package: Package, version: str) ->
         _copy(systemd / "udev" / "60-doorward.rules", root / "usr/lib/udev/rules.d/60-doorward.rules")
         _copy(HERE / "device" / "device.toml", home / "share" / "device.toml")
         _copy(HERE / "device" / "rollback", home / "bin" / "rollback", 0o755)
+        _copy(ROOT / "device" / "strikes_now.py", root / "usr/lib/doorward/lower-strikes", 0o755)
     changes = f"{package.name} ({version}) {target.suite.name}; urgency=medium\n\n  * See the project's history.\n"
     with gzip.GzipFile(documents / "changelog.gz", "wb", mtime=0) as file:
         file.write(changes.encode())

@@ -46,7 +46,15 @@ from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
 from device.visits import Visits
-from device.wiring import build_panel, build_peers, build_sound, build_video, call_rules, panel_rules
+from device.wiring import (
+    build_panel,
+    build_peers,
+    build_sound,
+    build_video,
+    call_rules,
+    panel_rules,
+    remember_strikes,
+)
 from protocol.codec import encode
 from protocol.errors import DoorwardError
 from protocol.ids import new_token
@@ -177,6 +185,7 @@ class Daemon:
 
     def _arm(self) -> bool:
         """Claim the buttons' lines; the service is ready once they are ours."""
+        remember_strikes(self._config)
         self._attempt("buttons", self._panel.open)
         if "buttons" in self._failed:
             return False

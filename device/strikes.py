@@ -1,9 +1,12 @@
 """Lowers the strikes without the daemon: a killed process leaves its outputs as they were.
 
 Reads of the configuration only what it needs, so that a mistake elsewhere in the file does not keep a door open.
+`device.strikes_now` needs less than that: what the daemon has remembered for it.
 """
 
+import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,14 @@ from protocol.errors import ConfigError
 
 HEADER_CHIPS = frozenset({"pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835"})
 """Labels of the chip behind the 40-pin header: Pi 5, Pi 4, older ones. Its number changed with the kernel."""
+
+
+def remember(pins_bcm: Iterable[int], environment: Mapping[str, str] = os.environ) -> None:
+    """Leave the strikes' lines to `device.strikes_now`, where the service manager made a folder for such. OSError."""
+    if folder := environment.get("RUNTIME_DIRECTORY"):
+        new = Path(folder, ".strikes.new")
+        new.write_text("".join(f"{pin}\n" for pin in pins_bcm), encoding="ascii")
+        new.replace(Path(folder, "strikes"))
 
 
 def lower(config_path: Path) -> list[str]:

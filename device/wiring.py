@@ -16,6 +16,7 @@ from device.core.rules import CallRules, DoorRules, PanelRules, SnapshotRules
 from device.identity import DeviceIdentity
 from device.panel_config import ContactConfig, DoorConfig, lines
 from device.ports import Peers, Sound, Stream, StreamFormat, ToneName, VideoSource, VoiceFilter
+from device.strikes import remember
 from protocol.errors import ConfigError
 
 log = structlog.get_logger()
@@ -47,6 +48,17 @@ def panel_wiring(config: Config) -> PanelWiring:
 
 def build_panel(config: Config, post: Post) -> GpiozeroPanel:
     return GpiozeroPanel(panel_wiring(config), post)
+
+
+def remember_strikes(config: Config) -> None:
+    """So that they are low at once however the daemon ends; without that it takes what reading the file takes."""
+    wiring = panel_wiring(config)
+    if wiring.pins != "lgpio":
+        return
+    try:
+        remember(line.pin_bcm for line in wiring.doors.values())
+    except OSError as error:
+        log.warning("strikes-not-remembered", why=str(error), consequence="a killed daemon's are lowered later")
 
 
 def call_rules(config: Config) -> CallRules:

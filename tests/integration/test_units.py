@@ -13,6 +13,10 @@ SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(path.name for kind in ("service", "timer", "path") for path in SYSTEMD.glob(f"*.{kind}"))
 EXPOSURE_AT_MOST = 1.5
 
+LOWER_STRIKES = SYSTEMD.parent / "device/strikes_now.py"
+HERE = {"/usr/bin/doorward": BIN / "doorward", "/usr/lib/doorward/lower-strikes": LOWER_STRIKES}
+"""Where what the units run is, without its packages."""
+
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (systemd)"
 )
@@ -23,7 +27,9 @@ def installed(tmp_path: Path) -> Path:
     """The units as a package installs them here, with our commands where they are."""
     for name in UNITS:
         text = (SYSTEMD / name).read_text(encoding="utf-8")
-        (tmp_path / name).write_text(text.replace("/usr/bin/doorward", str(BIN / "doorward")), encoding="utf-8")
+        for there, here in HERE.items():
+            text = text.replace(there, str(here))
+        (tmp_path / name).write_text(text, encoding="utf-8")
     if _version() >= 254:
         for folder in SYSTEMD.glob("*.service.d"):
             shutil.copytree(folder, tmp_path / folder.name)

@@ -1,6 +1,7 @@
 """What is in the packages, also in those for a machine that this one cannot run."""
 
 import email.parser
+import re
 import struct
 import subprocess
 from email.message import Message
@@ -107,6 +108,17 @@ def test_the_units_are_those_of_the_repository(unpacked: dict[str, Path]) -> Non
     for path in installed:
         inside = path.parts[path.parts.index("system") + 1 :]
         assert path.read_bytes() == (ROOT / "systemd").joinpath(*inside).read_bytes()
+
+
+def test_what_the_units_run_is_in_the_packages(unpacked: dict[str, Path]) -> None:
+    for name in ("doorward-device", "doorward-signaling"):
+        root = unpacked[name]
+        units = "".join(unit.read_text(encoding="utf-8") for unit in root.glob("usr/lib/systemd/system/*.service"))
+        programs = re.findall(r"^Exec\w+=.*?(/usr/(?:bin|lib)/doorward\S*)", units, re.MULTILINE)
+        assert f"/usr/bin/{name}" in programs
+        for program in programs:
+            there = root / program.lstrip("/")
+            assert there.is_symlink() or there.stat().st_mode & 0o777 == 0o755, program
 
 
 def test_the_program_knows_when_it_was_built(unpacked: dict[str, Path]) -> None:
