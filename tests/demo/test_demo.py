@@ -67,6 +67,7 @@ class Terminal:
         self.screen = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell at a terminal does so; one without ignores it for us
             os.execve(sys.executable, [*COMMAND, str(folder)], environment(folder))
         os.set_blocking(self._terminal, False)
         self.code: int | None = None
