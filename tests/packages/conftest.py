@@ -12,19 +12,12 @@ import pytest
 
 from deb.alsaaudio import debian_mirror
 from deb.build import BUILD, build
-from deb.targets import SUITES, Target
+from deb.targets import SUITES, Suite, Target
 
 WHEN = 1_790_000_000
 FIRST, SECOND = "1.0~test1", "1.0~test2"
-INCLUDED = (
-    "python3",
-    "python3-numpy",
-    "libasound2t64",
-    "systemd",
-    "udev",
-    "debconf",
-    "init-system-helpers",
-)
+INCLUDED = ("python3", "python3-numpy", "systemd", "udev", "debconf", "init-system-helpers")
+"""And the suite's ALSA library: what the packages depend on, so that dpkg installs them without a mirror."""
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +25,15 @@ def arm64(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return _built(Target(SUITES["trixie"], "arm64"), FIRST, tmp_path_factory.mktemp("arm64"))
 
 
-@pytest.fixture(scope="session")
-def amd64(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def suite(request: pytest.FixtureRequest) -> Suite:
+    return SUITES[request.param]
+
+
+@pytest.fixture(scope="module")
+def amd64(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
     """By version, by package."""
-    target = Target(SUITES["trixie"], "amd64")
+    target = Target(suite, "amd64")
     return {version: _built(target, version, tmp_path_factory.mktemp("amd64")) for version in (FIRST, SECOND)}
 
 
@@ -77,21 +75,22 @@ class Debian:
 
 
 @pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
+def debian(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     if os.geteuid() != 0:
         pytest.skip("only root can enter another Debian")
     if shutil.which("mmdebstrap") is None:
         pytest.skip("mmdebstrap is not installed (mmdebstrap)")
     root = tmp_path_factory.mktemp("debian")
-    subprocess.run(["tar", "-x", "-C", str(root), "-f", str(_bare("trixie"))], check=True)
+    subprocess.run(["tar", "-x", "-C", str(root), "-f", str(_bare(suite))], check=True)
     yield Debian(root)
     with contextlib.suppress(OSError):
         shutil.rmtree(root)
 
 
-def _bare(suite: str) -> Path:
+def _bare(suite: Suite) -> Path:
     """A minimal Debian as a tar, made once."""
-    cache = BUILD / f"debian-{suite}-{hashlib.sha256(' '.join(INCLUDED).encode()).hexdigest()[:12]}.tar"
+    included = ",".join([*INCLUDED, suite.alsa])
+    cache = BUILD / f"debian-{suite.name}-{hashlib.sha256(included.encode()).hexdigest()[:12]}.tar"
     if cache.exists():
         return cache
     part = cache.with_suffix(".part.tar")
@@ -105,16 +104,16 @@ def _bare(suite: str) -> Path:
         [
             *command,
             *excluded,
-            f"--include={','.join(INCLUDED)}",
-            suite,
+            f"--include={included}",
+            suite.name,
             str(part),
-            f"deb {debian_mirror()} {suite} main",
+            f"deb {debian_mirror()} {suite.name} main",
         ],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        pytest.fail(f"no {suite} could be made: {done.stderr[-2000:]}")
+        pytest.fail(f"no {suite.name} could be made: {done.stderr[-2000:]}")
     part.rename(cache)
     return cache

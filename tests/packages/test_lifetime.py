@@ -1,10 +1,11 @@
-"""The packages' life in a real Debian 13, in order: install, upgrade, downgrade, rollback, remove, purge."""
+"""The packages' life in a real Debian 13 and a real Debian 12: install, upgrade, downgrade, rollback, remove, purge."""
 
 import stat
 from pathlib import Path
 
 import pytest
 
+from deb.targets import Suite
 from tests.packages.conftest import FIRST, SECOND, Debian
 
 pytestmark = pytest.mark.timeout(1200)
@@ -110,12 +111,12 @@ def test_a_downgrade_is_refused_and_the_door_stays_as_it_is(home: Debian, amd64:
     assert (version(home), kept(home)) == (SECOND, before)
 
 
-def test_rollback_goes_back_and_forth_though_python_is_broken(home: Debian) -> None:
+def test_rollback_goes_back_and_forth_though_python_is_broken(home: Debian, suite: Suite) -> None:
     assert FIRST in home.sh("doorward-device rollback")
     assert version(home) == FIRST
     home.sh("doorward-device rollback")
     assert version(home) == SECOND
-    broken = home.root / HOME.lstrip("/") / SECOND / "lib/python3.13/site-packages/device/cli.py"
+    broken = home.root / HOME.lstrip("/") / SECOND / f"lib/{suite.python_name}/site-packages/device/cli.py"
     text = broken.read_bytes()
     broken.unlink()  # the file is a hard link
     broken.write_text("this is not Python")
