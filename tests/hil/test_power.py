@@ -1,8 +1,11 @@
 """The power goes while something is written: afterwards there is what was before, or what was to come, whole."""
 
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -38,16 +41,17 @@ def _is_cut_and_comes_back(rig: Rig, journal: Journal) -> None:
 
 
 @pytest.fixture
-def renewed(rig: Rig) -> Iterator[tuple[bytes, bytes]]:
-    """The installed bundle, and one with a new certificate for the same key."""
-    path = rig.site.identity(DEVICE) / "bundle.json"
-    before = path.read_bytes()
-    key = load_private_key((rig.site.identity(DEVICE) / "key.pem").read_bytes())
-    issue_site(rig.site, rig.site.plan, {DEVICE: key}, 2, datetime.now(UTC))
-    after = path.read_bytes()
+def renewed(rig: Rig, tmp_path: Path) -> tuple[bytes, bytes]:
+    """The installed bundle, and one with a new certificate for the same key; the rig's site knows nothing of it."""
+    later = replace(rig.site, folder=tmp_path / "later")
+    shutil.copytree(rig.site.folder, later.folder)
+    mine = later.identity(DEVICE)
+    before = (mine / "bundle.json").read_bytes()
+    key = load_private_key((mine / "key.pem").read_bytes())
+    issue_site(later, later.plan, {DEVICE: key}, 2, datetime.now(UTC))
+    after = (mine / "bundle.json").read_bytes()
     assert after != before
-    yield before, after
-    path.write_bytes(before)
+    return before, after
 
 
 @pytest.mark.long
