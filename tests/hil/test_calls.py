@@ -7,13 +7,14 @@ import pytest
 
 from tests.harness.ears import standing_out, write_tone
 from tests.harness.fixtures import VOICE_HZ
+from tests.hil import figures
 from tests.hil.house import House
 from tests.hil.journal import Journal
 from tests.hil.rig import Rig
 from tests.hil.scenes import light_side, street
 
-CALLS = int(os.environ.get("DOORWARD_CALLS", "5"))
-"""Calls in a row: few in CI, a hundred by hand."""
+CALLS = 5 if os.environ.get("DOORWARD_HIL") == "short" else 100
+"""Calls in a row: few in `make test`, a hundred in `make hil`."""
 
 VISITOR_HZ = 1000
 
@@ -79,6 +80,7 @@ def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
         journal.wait_for("call-ended", count=number + 1)
     kept = rig.pi.sh("cat /var/lib/doorward/state/calls.jsonl").splitlines()
     assert len(kept) == CALLS
+    figures.note("calls_in_a_row", CALLS)
 
 
 def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
