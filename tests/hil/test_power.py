@@ -72,6 +72,7 @@ def test_a_power_cut_while_a_roster_is_kept_loses_none_that_was_confirmed(
 ) -> None:
     server = home.start_server()
     journal.wait_for("ready", 120)
+    server.wait_for("roster-accepted", 60)  # the one that it came with
     since = server.mark()
     home.publish(2)
     server.wait_for("roster-accepted", 60, since)
