@@ -24,7 +24,7 @@ def _writing(rig: Rig, folder: str, name: str) -> Callable[[], None]:
 
     The file is new under a name of its own until it is whole; that takes a moment, and may be over when it is seen.
     """
-    looks = f"mkdir -p {folder}; touch -r {folder} /run/before; "
+    looks = f"[ -d {folder} ] || install -d -o doorward -g doorward -m 0700 {folder}; touch -r {folder} /run/before; "
     looks += f'until compgen -G "{folder}/.{name}.new" || [ {folder} -nt /run/before ]; do :; done'
     return rig.pi.later(looks, 300)
 
