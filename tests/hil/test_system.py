@@ -9,6 +9,7 @@ from tests.hil.journal import Journal
 from tests.hil.rig import IDENTITY, UNIT, Rig
 
 MOST_EXPOSED = 1.5
+LONGEST_PAUSE_S = 10
 SIGNALING = "doorward-signaling.service"
 
 INSIDE = "echo $$ > /sys/fs/cgroup/system.slice/{unit}/cgroup.procs; exec 3<{device}"
@@ -64,3 +65,32 @@ def _disk(rig: Rig) -> tuple[str, bool]:
     """What the whole system is on, which the daemon must not read past its files."""
     (device,) = json.loads(rig.pi.sh("findmnt -J -o SOURCE /"))["filesystems"]
     return str(device["source"]), False
+
+
+KILLED_AGAIN_AND_AGAIN = f"""
+for round in $(seq 8); do
+    until pid=$(systemctl show -P MainPID {UNIT}); [ "$pid" != 0 ] && [ "$pid" != "${{before:-}}" ]; do sleep 0.1; done
+    kill -KILL "$pid"
+    before=$pid
+done
+systemctl show -P RestartUSecNext {UNIT}
+"""
+"""Each time before it can be armed, so that none of its starts succeeds."""
+
+SHOWN_ONCE_IT_IS_UP = f"""
+until [ "$(systemctl show -P ActiveState {UNIT})" = active ]; do sleep 0.2; done
+systemctl show {UNIT} -p NRestarts -p RestartUSecNext
+"""
+
+
+def test_the_pause_between_starts_is_bounded_and_forgotten_once_the_door_is_armed(rig: Rig, journal: Journal) -> None:
+    """systemd before 254 knows no growing pause, and says nothing of the next one."""
+    pause = rig.pi.sh(KILLED_AGAIN_AND_AGAIN, 300).strip()
+    if pause:
+        assert pause.endswith("s"), pause
+        assert float(pause.removesuffix("s")) <= LONGEST_PAUSE_S
+    shown = dict(line.split("=", 1) for line in rig.pi.sh(SHOWN_ONCE_IT_IS_UP, 240).split())
+    assert not pause or shown == {"NRestarts": "0", "RestartUSecNext": "2s"}
+    rig.press("flat-1")
+    rig.release("flat-1")
+    journal.wait_for("nobody-reached")

@@ -12,6 +12,7 @@ from tests.harness.world import BIN
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(path.name for kind in ("service", "timer", "path") for path in SYSTEMD.glob(f"*.{kind}"))
 EXPOSURE_AT_MOST = 1.5
+LONGEST_PAUSE_S = 10
 
 LOWER_STRIKES = SYSTEMD.parent / "device/strikes_now.py"
 HERE = {"/usr/bin/doorward": BIN / "doorward", "/usr/lib/doorward/lower-strikes": LOWER_STRIKES}
@@ -30,9 +31,11 @@ def installed(tmp_path: Path) -> Path:
         for there, here in HERE.items():
             text = text.replace(there, str(here))
         (tmp_path / name).write_text(text, encoding="utf-8")
-    if _version() >= 254:
-        for folder in SYSTEMD.glob("*.service.d"):
-            shutil.copytree(folder, tmp_path / folder.name)
+    for conf in SYSTEMD.glob("*.service.d/*.conf"):
+        lines = conf.read_text(encoding="utf-8").splitlines(keepends=True)
+        there = tmp_path / conf.relative_to(SYSTEMD)
+        there.parent.mkdir()
+        there.write_text("".join(line for line in lines if _known(line)), encoding="utf-8")
     return tmp_path
 
 
@@ -47,6 +50,20 @@ def test_what_the_network_can_reach_is_exposed_little(name: str, installed: Path
     done = _analyze("security", "--offline=true", "--no-pager", str(installed / name))
     (found,) = re.findall(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
     assert float(found) <= EXPOSURE_AT_MOST, done.stdout
+
+
+@pytest.mark.parametrize("name", ["doorward-device.service", "doorward-signaling.service"])
+def test_the_pause_between_starts_is_bounded_and_forgotten_after_one_that_succeeds(name: str) -> None:
+    """systemd itself never resets NRestarts=: a button would be dead for the longest pause ever after."""
+    settings = (SYSTEMD / f"{name}.d" / "20-backoff.conf").read_text(encoding="utf-8")
+    (longest_s,) = re.findall(r"^RestartMaxDelaySec=(\d+)$", settings, re.MULTILINE)
+    assert int(longest_s) <= LONGEST_PAUSE_S
+    assert "\nExecStartPost=-+/usr/bin/systemctl reset-failed %n\n" in settings
+
+
+def _known(line: str) -> bool:
+    """Whether the systemd of this machine knows the setting."""
+    return _version() >= 254 or not line.startswith(("RestartSteps=", "RestartMaxDelaySec="))
 
 
 def _version() -> int:
