@@ -33,9 +33,9 @@ def installed(tmp_path: Path) -> Path:
         (tmp_path / name).write_text(text, encoding="utf-8")
     for conf in SYSTEMD.glob("*.service.d/*.conf"):
         lines = conf.read_text(encoding="utf-8").splitlines(keepends=True)
-        there = tmp_path / conf.relative_to(SYSTEMD)
-        there.parent.mkdir()
-        there.write_text("".join(line for line in lines if _known(line)), encoding="utf-8")
+        dropped_in = tmp_path / conf.relative_to(SYSTEMD)
+        dropped_in.parent.mkdir()
+        dropped_in.write_text("".join(line for line in lines if _known(line)), encoding="utf-8")
     return tmp_path
 
 
@@ -59,6 +59,12 @@ def test_the_pause_between_starts_is_bounded_and_forgotten_after_one_that_succee
     (longest_s,) = re.findall(r"^RestartMaxDelaySec=(\d+)$", settings, re.MULTILINE)
     assert int(longest_s) <= LONGEST_PAUSE_S
     assert "\nExecStartPost=-+/usr/bin/systemctl reset-failed %n\n" in settings
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_no_start_takes_for_ever(name: str) -> None:
+    """The default of a oneshot (systemd.service(5), TimeoutStartSec=), and the door is ordered after two of them."""
+    assert re.search(r"^TimeoutStartSec=\d+$", (SYSTEMD / name).read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _known(line: str) -> bool:
