@@ -388,7 +388,7 @@ class Daemon:
     async def _watch_dates(self) -> None:
         """Judge the dates every minute; keep the time every hour."""
         while True:
-            await self._store_now(self._store.save_time, self._clock.now().utc)
+            await self._store_now(self._store.save_time, self._clock.certain())
             for _ in range(SAVE_TIME_S // JUDGE_S):
                 self._dates.judge()
                 await asyncio.sleep(JUDGE_S)

@@ -1,10 +1,10 @@
-"""The newest time the daemon knew, kept on the card for the next start."""
+"""The newest time the daemon was certain of, kept on the card for the next start."""
 
 import math
 from pathlib import Path
 
 SAVED = "clock"
-"""In the state folder: the newest time the daemon knew, seconds UTC."""
+"""In the state folder: the newest time the daemon was certain of, seconds UTC."""
 
 
 def saved_time(state: Path) -> float:

@@ -55,7 +55,7 @@ class FileStore:
         write_atomically(self._folder / "roster.jws", "\n".join([*kept.successions, kept.signed.jws, ""]).encode())
 
     def load_time(self) -> float:
-        """The newest time ever saved, seconds UTC; 0 if none can be read."""
+        """The time that was saved, seconds UTC; 0 if none can be read."""
         return saved_time(self._folder)
 
     def save_time(self, utc: float) -> None:
@@ -111,6 +111,14 @@ class Clock:
     def raise_to(self, utc: float) -> None:
         """It is at least `utc`: a roster issued then has been verified."""
         self._base = max(self._base, utc - self._monotonic())
+
+    def certain(self) -> float:
+        """What nobody can have forged, seconds UTC: the newest time saved or roster issued, and what has passed since.
+
+        It may be behind, as nothing passes while the machine is off. This is what to save: a system clock that ran
+        ahead for an hour would otherwise make every roster look expired long after it was set right.
+        """
+        return self._base + self._monotonic()
 
     def now(self) -> Instant:
         mono = self._monotonic()

@@ -49,3 +49,11 @@ def test_every_command_that_an_operator_would_ask_says_so(expired: World, comman
     assert "certificate" in done.stdout
     if command != "metrics":
         assert "-1" in done.stdout or "expired" in done.stdout
+
+
+def test_the_time_that_is_kept_is_not_the_system_clocks(expired: World) -> None:
+    """For all that the door can know, the system's clock is years ahead: its newest roster says so."""
+    saved = expired.state / "clock"
+    wait_until("a time to be saved", saved.exists)
+    issued = datetime.now(UTC) - timedelta(days=DEVICE_DAYS + 1)
+    assert abs(float(saved.read_text()) - issued.timestamp()) < timedelta(hours=1).total_seconds()
