@@ -15,11 +15,13 @@ from cryptography.x509.oid import NameOID
 from device.adapters.store import write_atomically
 from device.identity import BUNDLE, KEY, NEXT_KEY, DeviceIdentity, load_identity, read_key, verify_bundle
 from device.owner import as_owner
-from protocol.bundle import Bundle
+from protocol.bundle import LIMIT, Bundle
 from protocol.certificates import fingerprint, load_certificates
+from protocol.codec import decode
 from protocol.errors import ConfigError, PeerError
 from protocol.ids import is_id
 from protocol.keys import Jwk, PrivateKey, new_key, private_key_pem, thumbprint
+from protocol.roster import verify_roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Pins:
 
     authorities: Sequence[str] = ()
     roster_key: str | None = None
+
+
+class NotNewer(ConfigError):
+    """The bundle is the one that is installed, or one from before it."""
 
 
 def keygen(folder: Path, device: str | None, *, new: bool) -> str:
@@ -55,11 +61,14 @@ def keygen(folder: Path, device: str | None, *, new: bool) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def install(folder: Path, bundle_json: bytes, pins: Pins, successors: Sequence[Jwk]) -> DeviceIdentity:
+def install(
+    folder: Path, bundle_json: bytes, pins: Pins, successors: Sequence[Jwk], *, newer_only: bool = False
+) -> DeviceIdentity:
     """Make the bundle this device's identity. ConfigError names the part that does not hold; then nothing was changed.
 
     Every CA in it must be pinned or trusted by the installed identity already; its roster key must be pinned, or the
-    installed one, or one of its `successors` that this device has followed.
+    installed one, or one of its `successors` that this device has followed. `newer_only`: NotNewer for one that is
+    installed already or was before, where nobody chose this very bundle.
     """
     with as_owner(folder):
         _finish(folder)
@@ -70,6 +79,8 @@ def install(folder: Path, bundle_json: bytes, pins: Pins, successors: Sequence[J
             there = f"{bundle.site}/{bundle.device}"
             raise ConfigError(f"bundle: for {there}, this is {here}; remove {folder} to start anew")
         _check_pins(bundle, installed, pins, successors)
+        if newer_only and installed:
+            _check_newer(bundle, installed, decode((folder / BUNDLE).read_bytes(), Bundle, LIMIT))
         write_atomically(folder / BUNDLE, bundle_json)
         if key_name == NEXT_KEY:
             (folder / NEXT_KEY).replace(folder / KEY)
@@ -104,6 +115,23 @@ def _check_pins(bundle: Bundle, installed: DeviceIdentity | None, pins: Pins, su
                 f"bundle: ca: {fingerprint(ca)} is not pinned; if the operator's tool shows it, give it with "
                 "--ca-fingerprint"
             )
+
+
+def _check_newer(bundle: Bundle, installed: DeviceIdentity, present: Bundle) -> None:
+    """An older certificate is on no later roster; an older roster names people who were removed."""
+    if bundle == present:
+        raise NotNewer("bundle: is installed already")
+    serials = [
+        verify_roster(one.roster, one.roster_key.as_dict(), one.site, one.device).roster.serial
+        for one in (bundle, present)
+    ]
+    (certificate,) = load_certificates(bundle.certificate.encode(), "bundle: certificate")
+    begins = [one.not_valid_before_utc for one in (certificate, installed.certificate)]
+    if serials[0] < serials[1] or begins[0] < begins[1]:
+        raise NotNewer(
+            f"bundle: roster {serials[0]}, certificate of {begins[0]:%Y-%m-%d}: the installed one is newer, roster "
+            f"{serials[1]}, certificate of {begins[1]:%Y-%m-%d}"
+        )
 
 
 def _installed(folder: Path) -> DeviceIdentity | None:

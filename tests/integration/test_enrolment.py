@@ -25,6 +25,7 @@ from protocol.keys import load_private_key, thumbprint
 from provisioning.devices import bundle_of, bundle_text, pins, renew_device, sign_device
 from provisioning.folder import Keys, SiteFolder
 from provisioning.house import init_site, introduce_ca, introduce_roster_key, replace_roster_key, retire_ca
+from tests.harness.world import BIN
 
 PASSPHRASE = "a correct horse battery"
 DEVICE = "front-door"
@@ -303,6 +304,104 @@ def test_a_card_cannot_make_a_device_another_sites(house: House, tmp_path: Path)
         first_boot(house.identity, boot, [])
     assert load_identity(house.identity).fingerprint == before
     assert (boot / "doorward" / "bundle.json").exists(), "it is left for the operator to see"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_card_is_read_as_any_computers_editor_or_shell_wrote_it(
+    original: House, tmp_path: Path, encoding: str
+) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    site = House(tmp_path)
+    shutil.copytree(original.site.path, site.site.path)
+    boot = card(tmp_path)
+    (boot / "doorward" / "device").write_bytes((mark + "side-door\r\n").encode(encoding))
+    first_boot(site.identity, boot, [])
+    with site.site.change():
+        sign_device(site.site, site.keys, "side-door", (boot / "doorward" / "request.csr").read_bytes(), now())
+    (boot / "doorward" / "bundle.json").write_bytes(
+        (mark + bundle_text(bundle_of(site.site, "side-door")) + "\r\n").encode(encoding)
+    )
+    (boot / "doorward" / "pins").write_bytes((mark + " ".join(pins(site.site))).encode(encoding))
+    assert "installed and removed" in first_boot(site.identity, boot, [])[0]
+    assert load_identity(site.identity).device == "side-door"
+
+
+def test_what_went_wrong_is_on_the_card_until_it_is_right(tmp_path: Path) -> None:
+    boot = card(tmp_path, device="Side Door\n")
+    told = boot / "doorward" / "error.txt"
+    with pytest.raises(ConfigError, match="lower-case"):
+        first_boot(tmp_path / "identity", boot, [])
+    assert "lower-case" in told.read_text()
+    card(tmp_path, device="side-door\n")
+    first_boot(tmp_path / "identity", boot, [])
+    assert not told.exists()
+
+
+@pytest.mark.parametrize("renewed", [True, False], ids=["older", "the same"])
+def test_a_bundle_that_is_no_news_is_passed_over(house: House, tmp_path: Path, renewed: bool) -> None:
+    """It stayed on the card, as an interruption or a partition that cannot be written leaves it."""
+    old = (house.identity / "bundle.json").read_text()
+    if renewed:
+        enrol.install(house.identity, house.renew().encode(), Pins(), [])
+    before = load_identity(house.identity).fingerprint
+    boot = card(tmp_path, bundle_json=old)
+    (said,) = first_boot(house.identity, boot, [])
+    assert "passed over, and removed" in said
+    assert ("newer" if renewed else "already") in said
+    assert load_identity(house.identity).fingerprint == before
+    card(tmp_path, bundle_json=house.change(lambda: None) if renewed else house.renew())
+    first_boot(house.identity, boot, [])
+    assert (load_identity(house.identity).fingerprint == before) is renewed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_partition_that_cannot_be_written_is_one_line_and_its_bundle_is_installed_once(
+    house: House, tmp_path: Path
+) -> None:
+    """As the overlay file system of Raspberry Pi OS has it."""
+    first = (house.identity / "bundle.json").read_text()
+    (house.identity / "bundle.json").unlink()
+    boot = card(tmp_path, bundle_json=first, pins=" ".join(pins(house.site)))
+    config = settings(tmp_path, house)
+    done = at_first_boot(boot, config, f"mount --bind {boot} {boot}; mount -o remount,bind,ro {boot}")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "Read-only file system" in done.stderr
+    assert "was installed" in done.stderr
+    installed = load_identity(house.identity).fingerprint
+    enrol.install(house.identity, house.renew().encode(), Pins(), [])
+    renewed = load_identity(house.identity).fingerprint
+    again = at_first_boot(boot, config, f"mount --bind {boot} {boot}; mount -o remount,bind,ro {boot}")
+    assert again.returncode == 0, again.stderr
+    assert "passed over, and left there" in again.stdout
+    assert load_identity(house.identity).fingerprint == renewed != installed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_full_partition_is_one_line(house: House, tmp_path: Path) -> None:
+    boot = card(tmp_path)
+    full = (
+        f"mount -t tmpfs -o size=64k tmpfs {boot}; mkdir {boot}/doorward; echo {DEVICE} > {boot}/doorward/device; "
+        f"dd if=/dev/zero of={boot}/filler bs=1k status=none 2>/dev/null || true"
+    )
+    done = at_first_boot(boot, settings(tmp_path, house), full)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def settings(folder: Path, house: House) -> Path:
+    path = folder / "device.toml"
+    path.write_text(
+        f'identity = "{house.identity}"\nstate = "{folder}/state"\ncontrol_socket = "{folder}/c"\n'
+        '[gpio]\npins = "mock"\n[button.flat-1]\n'
+    )
+    return path
+
+
+def at_first_boot(boot: Path, config: Path, before: str) -> "subprocess.CompletedProcess[str]":
+    """The command, among mounts of its own that `before` made."""
+    run = f"exec {BIN}/doorward-device first-boot --config {config} --boot {boot}"
+    script = f"{before}\n{run}"
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
