@@ -49,7 +49,7 @@ class OpusPacket:
 
 class Panel(Protocol):
     """Everything beside the door. Posts `Edge`, `ExitEdge`, `ContactEdge`, `TamperEdge`, `KeyPressed`,
-    `StrikeReleased`, `StrikeLowered`; contacts and tamper loop once when it is opened, then at every change.
+    `StrikeReleased`, `StrikeLowered`; every input but the keypad once when it is opened, then at every change.
     """
 
     def open(self) -> None:

@@ -22,7 +22,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A button's contact changed at monotonic time `at`; raw, bouncing."""
+    """A button's contact changed at monotonic time `at`, or is read for the first time; raw, bouncing."""
 
     button: str
     pressed: bool
@@ -31,11 +31,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class ExitEdge:
-    """The exit button of `door` changed; raw, bouncing."""
+    """The exit button of `door` changed; raw, bouncing. `found`: it is read for the first time, whenever it changed."""
 
     door: str
     pressed: bool
     at: float
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

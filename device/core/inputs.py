@@ -37,8 +37,11 @@ class Inputs:
         match event:
             case Edge():
                 return self._bells.handle(event, now)
-            case ExitEdge(door, pressed, at):
-                return self._exit_events(Edge(door, pressed, at), now)
+            case ExitEdge(door, pressed, at, found):
+                events = self._exit_events(Edge(door, pressed, at), now)
+                # Held down before we were there to see it: glue or a short more often than a hand, and no start of the
+                # daemon opens a door. It is stuck in due time, and free, and works again, once it was let go.
+                return [event for event in events if not (found and event == ExitPressed(door))]
             case ContactEdge(door, is_open, at):
                 self._levels.edge(CONTACT + door, is_open, at)
             case TamperEdge(broken, at):

@@ -235,16 +235,67 @@ def test_every_lamp_pattern_can_be_asked_for(panel: FakePanel | GpiozeroPanel, p
     panel.lamp("off")
 
 
+@contextlib.contextmanager
+def held(panel: FakePanel | GpiozeroPanel, *lines: str) -> Iterator[None]:
+    """These inputs are closed while the panel is opened inside."""
+    if isinstance(panel, FakePanel):
+        panel.held = set(lines)
+        yield
+        panel.held = set()
+        return
+    pins = {f"GPIO{number}" for name, number in WIRING.lines().items() if name in lines}
+    real = RecordingPin._set_pull
+
+    def pull(pin: RecordingPin, value: str) -> None:
+        real(pin, value)
+        if pin.info.name in pins:
+            pin.drive_low()  # a finger is stronger than a pull-up
+
+    with mock.patch.object(RecordingPin, "_set_pull", pull):
+        yield
+
+
+def opened_anew(panel: FakePanel | GpiozeroPanel, inbox: Inbox, *lines: str) -> list[Event]:
+    """What a panel says when it is opened while `lines` are closed."""
+    panel.close()
+    inbox.clear()
+    with held(panel, *lines):
+        panel.open()
+    seen = [inbox.next() for _ in range(6)]
+    assert inbox.empty, "each input once"
+    return seen
+
+
 def test_contacts_and_tamper_loop_are_reported_as_they_are_when_the_panel_is_opened(
     panel: FakePanel | GpiozeroPanel, inbox: Inbox
 ) -> None:
-    panel.close()
-    inbox.clear()
-    panel.open()
-    seen = [inbox.next() for _ in range(3)]
+    seen = opened_anew(panel, inbox)
     contacts = {event.door: event.open for event in seen if isinstance(event, ContactEdge)}
     assert contacts == {"main": True, "gate": True}, "a line that nothing pulls down is a cut wire"
     assert [event.broken for event in seen if isinstance(event, TamperEdge)] == [True]
+
+
+def test_who_holds_a_button_down_while_the_panel_is_opened_is_noticed(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox
+) -> None:
+    seen = opened_anew(panel, inbox, "button.flat-2")
+    assert {edge.button: edge.pressed for edge in seen if isinstance(edge, Edge)} == {"flat-1": False, "flat-2": True}
+    panel.press_edge("flat-2", False)
+    edge = inbox.next()
+    assert isinstance(edge, Edge)
+    assert (edge.button, edge.pressed) == ("flat-2", False)
+
+
+def test_an_exit_button_that_is_held_while_the_panel_is_opened_was_found_so_and_not_pressed(
+    panel: FakePanel | GpiozeroPanel, inbox: Inbox
+) -> None:
+    seen = opened_anew(panel, inbox, "exit.main")
+    assert [(edge.pressed, edge.found) for edge in seen if isinstance(edge, ExitEdge)] == [(True, True)]
+    for pressed in (False, True):
+        panel.drive("exit.main", pressed)
+        edge = inbox.next()
+        assert isinstance(edge, ExitEdge)
+        assert (edge.pressed, edge.found) == (pressed, False)
 
 
 def test_an_exit_button_is_reported_for_its_door(panel: FakePanel | GpiozeroPanel, inbox: Inbox) -> None:
@@ -302,6 +353,38 @@ def test_only_inputs_can_be_driven(panel: FakePanel | GpiozeroPanel, line: str) 
 
 
 # What only pins can show
+
+
+def test_a_line_that_another_program_holds_keeps_the_levels_of_all_others_untold(
+    gpio: GpiozeroPanel, inbox: Inbox
+) -> None:
+    """Until all are ours none is watched: what was told of one that was given back might not be so any more."""
+    gpio.close()
+    inbox.clear()
+    with (
+        held(gpio, "button.flat-1"),
+        mock.patch.object(GpiozeroPanel, "_open_keypad", side_effect=OSError("busy")),
+        pytest.raises(HardwareError, match="busy"),
+    ):
+        gpio.open()
+    assert inbox.empty
+
+
+def test_a_level_that_changes_while_it_is_told_is_told_again(gpio: GpiozeroPanel, inbox: Inbox) -> None:
+    told: list[bool] = []
+
+    def post(event: Event) -> None:
+        if isinstance(event, Edge) and event.button == "flat-1":
+            told.append(event.pressed)
+            if told == [True]:
+                gpio.press_edge("flat-1", False)
+
+    gpio.close()
+    gpio._post = post
+    with held(gpio, "button.flat-1"):
+        gpio.open()
+    assert told[0] is True
+    assert told[-1] is False
 
 
 def test_an_edge_carries_its_time_on_the_monotonic_clock(gpio: GpiozeroPanel, inbox: Inbox) -> None:

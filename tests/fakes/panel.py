@@ -22,7 +22,7 @@ from device.ports import LampPattern
 class FakePanel:
     """`device.ports.Panel` whose time passes when `lower` is called; of `wiring` it has the names.
 
-    `dead` and `jammed`: no strike can be raised, or lowered.
+    `dead` and `jammed`: no strike can be raised, or lowered; `held`: the inputs that are closed while it is opened.
     """
 
     def __init__(self, wiring: PanelWiring, post: Callable[[Event], None]) -> None:
@@ -31,17 +31,21 @@ class FakePanel:
         self.opened = self.dead = self.jammed = False
         self.pattern: LampPattern = "off"
         self.released: dict[str, float] = {}
+        self.held: set[str] = set()
         self._closed: dict[str, bool] = {}
         self._keys: set[str] = set()
 
     def open(self) -> None:
         self.opened = True
-        inputs = [name for name in self._wiring.lines() if name.partition(".")[0] in ("button", "exit")]
-        self._closed = dict.fromkeys(inputs, False)
-        levels = [f"contact.{door}" for door in self._wiring.contacts] + ["tamper"] * (self._wiring.tamper is not None)
-        for line in levels:
-            self._closed[line] = False
-            self._say(line, closed=False)
+        self._closed = {
+            **{f"button.{button}": False for button in self._wiring.buttons},
+            **{f"exit.{door}": False for door in self._wiring.exits},
+            **{f"contact.{door}": False for door in self._wiring.contacts},
+            **({} if self._wiring.tamper is None else {"tamper": False}),
+        }
+        for line in self._closed:
+            self._closed[line] = line in self.held
+            self._say(line, closed=self._closed[line], found=True)
 
     def lamp(self, pattern: LampPattern) -> None:
         self.pattern = pattern
@@ -87,13 +91,13 @@ class FakePanel:
             self._post(KeyPressed(key))
         (self._keys.add if pressed else self._keys.discard)(key)
 
-    def _say(self, line: str, *, closed: bool) -> None:
+    def _say(self, line: str, *, closed: bool, found: bool = False) -> None:
         kind, _, name = line.partition(".")
         match kind:
             case "button":
                 self._post(Edge(name, closed, 0.0))
             case "exit":
-                self._post(ExitEdge(name, closed, 0.0))
+                self._post(ExitEdge(name, closed, 0.0, found))
             case "contact":
                 self._post(ContactEdge(name, not closed, 0.0))
             case _:

@@ -47,6 +47,23 @@ def test_an_exit_button_that_sticks_releases_once_and_is_a_fault() -> None:
     assert inputs.handle(Tick(), at(60.0 + LOCKOUT_S)) == [Unstuck("exit.main")]
 
 
+def test_an_exit_button_that_is_found_held_opens_nothing_is_stuck_in_due_time_and_works_once_it_was_let_go() -> None:
+    inputs = Inputs(PanelRules())
+    found = [ExitEdge("main", True, 1.0, found=True), ExitEdge("main", False, 1.01), ExitEdge("main", True, 1.02)]
+    assert feed(inputs, *found) == [], "nor does its bounce"
+    assert inputs.handle(Tick(), at(1.02 + STUCK_S)) == [Stuck("exit.main")]
+    feed(inputs, ExitEdge("main", False, 60.0))
+    assert inputs.handle(Tick(), at(60.0 + LOCKOUT_S)) == [Unstuck("exit.main")]
+    assert feed(inputs, ExitEdge("main", True, 70.0)) == [ExitPressed("main")]
+
+
+def test_a_bell_button_that_is_found_held_was_pressed() -> None:
+    inputs = Inputs(PanelRules())
+    assert feed(inputs, Edge("flat-1", True, 1.0)) == [Pressed("flat-1")]
+    assert feed(inputs, Edge("flat-2", False, 1.0)) == []
+    assert inputs.handle(Tick(), at(1.0 + STUCK_S)) == [Stuck("flat-1")]
+
+
 def test_a_level_counts_once_it_has_settled() -> None:
     inputs = Inputs(PanelRules())
     assert feed(inputs, ContactEdge("main", False, 1.0)) == []

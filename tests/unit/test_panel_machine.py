@@ -61,13 +61,15 @@ class Stage:
 class PanelMachine(RuleBasedStateMachine):
     """The station, and beside it a model of what a strike does and of who has asked for it."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(found=st.sets(st.sampled_from(sorted(OPEN_S))))
+    def begin(self, found: set[str]) -> None:
         self.stage = Stage()
         self.high: dict[str, float] = {}
         self.asked: set[str] = set()
-        self.pressed = dict.fromkeys(OPEN_S, False)
+        self.pressed = {door: door in found for door in OPEN_S}
         self.open_since = dict.fromkeys(OPEN_S, -1.0)
+        for door, pressed in self.pressed.items():
+            self.does(ExitEdge(door, pressed, self.stage.mono, found=True))
 
     def does(self, event: Event) -> None:
         """Feed it, and judge what comes of it; judging a code takes no time."""

@@ -28,6 +28,9 @@ log = structlog.get_logger()
 LATE_S = 30.0
 """As late as an edge may be told; longer, and it is the clock that is wrong, not the thread that was waiting."""
 
+RISE_S = 0.01
+"""For a pull-up of 50 kΩ, switched on this moment, to raise a line that has a long cable: with 20 nF it takes 2 ms."""
+
 MakeEvent = Callable[[bool, float], Event]
 """From whether the line is low and when it became so (monotonic seconds)."""
 
@@ -43,13 +46,17 @@ class GpiozeroPanel:
         self._post = post
         self._factory: Any = None  # gpiozero carries no types
         self._inputs: dict[str, Any] = {}
+        self._found: dict[str, MakeEvent] = {}
         self._strikes: dict[str, Strike] = {}
         self._lamps: dict[str, Lamp] = {}
         self._keypad: MatrixKeypad | None = None
         self._claiming = "gpio"
 
     def open(self) -> None:
-        """Claim every line, strikes low first. HardwareError names the line that could not be had."""
+        """Claim every line, strikes low first, and then tell how each input is.
+
+        HardwareError names the line that could not be had.
+        """
         wiring = self._wiring
         self._claiming = "gpio"
         try:
@@ -62,13 +69,15 @@ class GpiozeroPanel:
             for button, pin_bcm in wiring.buttons.items():
                 self._listen(f"button.{button}", pin_bcm, partial(Edge, button))
             for door, pin_bcm in wiring.exits.items():
-                self._listen(f"exit.{door}", pin_bcm, partial(ExitEdge, door))
+                self._listen(f"exit.{door}", pin_bcm, partial(ExitEdge, door), partial(ExitEdge, door, found=True))
             for door, pin_bcm in wiring.contacts.items():
-                self._watch(f"contact.{door}", pin_bcm, partial(_contact, door))
+                self._listen(f"contact.{door}", pin_bcm, partial(_contact, door))
             if wiring.tamper is not None:
-                self._watch("tamper", wiring.tamper, lambda low, at: TamperEdge(not low, at))
+                self._listen("tamper", wiring.tamper, lambda low, at: TamperEdge(not low, at))
             if wiring.keypad is not None:
                 self._keypad = self._open_keypad(wiring.keypad)
+            self._claiming = "gpio"
+            self._report_levels()
         except Exception as error:  # gpiozero, lgpio and the kernel share no base class
             self.close()
             raise HardwareError(
@@ -174,17 +183,27 @@ class GpiozeroPanel:
         self._claiming = f"{name}: GPIO {pin_bcm}"
         return gpiozero.DigitalInputDevice(pin_bcm, pull_up=True, pin_factory=self._factory)
 
-    def _listen(self, name: str, pin_bcm: int, event: MakeEvent) -> Any:
-        """Each edge carries the time that the kernel gave it: this thread may have its turn much later."""
+    def _listen(self, name: str, pin_bcm: int, event: MakeEvent, found: MakeEvent | None = None) -> None:
+        """Each edge carries the time that the kernel gave it: this thread may have its turn much later.
+
+        `found` is what is said of the level that is there when all lines are ours, where that is another thing.
+        """
         device = self._inputs[name] = self._input(name, pin_bcm)
         device.when_activated = lambda: self._post(event(True, _began(device.active_time)))
         device.when_deactivated = lambda: self._post(event(False, _began(device.inactive_time)))
-        return device
+        self._found[name] = found or event
 
-    def _watch(self, name: str, pin_bcm: int, event: MakeEvent) -> None:
-        """An input whose level counts, and not only its changes: it is reported as it is now."""
-        device = self._listen(name, pin_bcm, event)
-        self._post(event(device.is_active, time.monotonic()))
+    def _report_levels(self) -> None:
+        """How every input is now: who holds a button down made no edge that anybody was there to hear.
+
+        Read again after it was said, since the line may have changed in between and its edge been told before.
+        """
+        time.sleep(RISE_S)
+        for name, device in self._inputs.items():
+            told: bool | None = None
+            while told is not (low := bool(device.is_active)):
+                self._post(self._found[name](low, time.monotonic()))
+                told = low
 
     def _open_keypad(self, lines: KeypadLines) -> MatrixKeypad:
         rows: list[Any] = []
