@@ -42,7 +42,7 @@ from device.core.station import Station
 from device.dates import Dates
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, current_identity
-from device.ports import EncodedFrame, Peers, Sound, ToneName, VideoSource
+from device.ports import EncodedFrame, LampPattern, Peers, Sound, ToneName, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
 from device.visits import Visits
@@ -110,6 +110,7 @@ class Daemon:
         self._video: VideoSource | None = None
         self._peers: Peers | None = None
         self._tone: ToneName | None = None
+        self._lamp: LampPattern = "off"
         self._tasks: asyncio.TaskGroup | None = None
         self._welcomed = asyncio.Event()
         self._camera_settled = asyncio.Event()
@@ -192,6 +193,7 @@ class Daemon:
         if "strike" in self._failed:  # asked for before it was ours: it can be released now
             self._failed.discard("strike")
             self._post(HardwareBack("strike"))
+        self._panel.lamp(self._lamp)  # what was to shine before there was a lamp to shine
         log.info("armed", after_s=self._age())
         self._service.ready()
         return True
@@ -293,6 +295,7 @@ class Daemon:
             case do.Tell(message):
                 self._signaling.send(message)
             case do.Lamp(pattern):
+                self._lamp = pattern
                 self._panel.lamp(pattern)
             case do.Tone(name):
                 self._tone = name
@@ -365,10 +368,13 @@ class Daemon:
         return task
 
     def _attempt(self, what: str, open_it: Callable[[], None]) -> None:
-        """A door without its camera is still a door: go on, and show the fault."""
+        """A door without its camera is still a door: go on, and show the fault; the same one again is no news."""
         try:
             open_it()
         except HardwareError as error:
+            if what in self._failed:
+                log.debug("still-failing", what=what, why=str(error))
+                return
             self._failed.add(what)
             self._post(HardwareFault(what, str(error)))
             return
