@@ -1,7 +1,8 @@
 """Composition root: builds the adapters, runs the inbox, performs the effects.
 
-The button comes first: it is armed before anything heavy is imported, so a visitor who presses while the rest is
-still starting hears that nobody could be reached.
+The button comes first: it is armed before anything heavy is imported; then the sound, so that a visitor who presses
+while the rest is still starting hears that nobody could be reached. A press before there is sound is answered by the
+lamp at once, which goes on until its tone can be heard, too.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from device.core.events import (
     RosterKept,
     SignalingDown,
     SignalingUp,
+    SoundStarted,
     StrikeFailed,
     Tick,
     Warned,
@@ -167,10 +169,13 @@ class Daemon:
         try:
             self._dates.judge()
             self._linger(self._visits.open())
-            video, sound, peers = await asyncio.to_thread(self._build_media)
-            self._video, self._sound, self._peers = video, sound, peers
+            sound = await asyncio.to_thread(build_sound, self._config, self._post)
+            self._sound = sound
             self._attempt("loudspeaker", sound.open)
             sound.tone(self._tone)
+            self._post(SoundStarted())
+            video, peers = await asyncio.to_thread(self._build_links, sound)
+            self._video, self._peers = video, peers
             self._attempt("camera", video.open)
             await self._warm_up(video, peers)
             owned.append(tasks.create_task(self._signaling.run()))
@@ -203,12 +208,11 @@ class Daemon:
         while not self._arm():  # noqa: ASYNC110 - polled
             await asyncio.sleep(ARM_AGAIN_S)
 
-    def _build_media(self) -> tuple[VideoSource, Sound, Peers]:
-        """The heavy imports (aiortc and PyAV take most of the start), on a thread beside the armed button."""
-        config, identity, post = self._config, self._identity, self._post
+    def _build_links(self, sound: Sound) -> tuple[VideoSource, Peers]:
+        """The heavy imports (aiortc's takes longest), on a thread beside the armed button and the open loudspeaker."""
+        config, identity = self._config, self._identity
         video = build_video(config, f"{identity.site} / {identity.device}", self._camera_says)
-        sound = build_sound(config, post)
-        return video, sound, build_peers(config, identity, video, sound, post)
+        return video, build_peers(config, identity, video, sound, self._post)
 
     async def _warm_up(self, video: VideoSource, peers: Peers) -> None:
         """The first call of a process must not be slower than the next: one frame, one connection."""

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Literal
 
 from device.core import visits
@@ -21,6 +22,7 @@ from device.core.events import (
     Pressed,
     RosterChanged,
     SignalingUp,
+    SoundStarted,
     Typing,
 )
 from device.core.faults import Faults
@@ -28,6 +30,7 @@ from device.core.reach import Reach, reach
 from device.core.rules import CallRules
 from device.core.stage import After, Stage
 from device.core.view import Idle, Look, Phase, Picture, Ringing, Talking
+from device.ports import LampPattern, ToneName
 from protocol.messages import (
     AnswerCall,
     AskHistory,
@@ -67,6 +70,7 @@ class Call:
         self._picture = Picture(faults=self._faults.shown)
         self._until: float | None = None
         self._after: After | None = None
+        self._audible = False  # tones are heard: not so at first, while the daemon starts
         self._woken: frozenset[str] = frozenset()  # whose telephones ring for this call
         self._rang: tuple[str, ...] = ()  # all whom this call has rung, also those whom it rings no more
         self._reached = False
@@ -140,7 +144,11 @@ class Call:
             case Typing(on):
                 self._picture = replace(picture, typing=on)
             case CodeRefused() if isinstance(self._phase, Idle):
-                self._after = After("busy", "failed", now.mono + self._rules.after_s)
+                self._say("busy", "failed", now)
+            case SoundStarted():
+                self._audible = True
+                if self._after is not None:
+                    self._say(self._after.tone, self._after.lamp, now)
         return []
 
     def _pressed(self, button: str, now: Instant) -> list[Effect]:
@@ -148,14 +156,14 @@ class Call:
         if not isinstance(self._phase, Idle):
             if self._phase.button == button:
                 return []
-            self._after = After("busy", "failed", now.mono + self._rules.after_s)
+            self._say("busy", "failed", now)
             record = RecordCall(self._new_call(), button, int(now.utc), "failed", None, found.rung)
             return [record, Note("info", "pressed-while-busy", {"button": button})]
         self._after = None
         call = self._new_call()
         if not found.anybody():
             own = {"roster", "certificate"} & self._picture.faults  # the door's own trouble sounds different
-            self._after = After("fault" if own else "nobody", "failed", now.mono + self._rules.after_s)
+            self._say("fault" if own else "nobody", "failed", now)
             why = "nobody is rung by this button" if not found.rung else "no server and no standing link"
             record = RecordCall(call, button, int(now.utc), "failed", None, found.rung)
             picture = self._begun(call, button, now) + self._settled(call, "unanswered") if found.rung else []
@@ -319,11 +327,7 @@ class Call:
         self._phase = Idle(int(now.utc))
         self._until = None
         reached = self._reached or isinstance(phase, Talking)
-        self._after = After(
-            "busy" if reached else "nobody",
-            "off" if outcome == "answered" else "failed",
-            now.mono + self._rules.after_s,
-        )
+        self._say("busy" if reached else "nobody", "off" if outcome == "answered" else "failed", now)
         answered_by = phase.answerer if isinstance(phase, Talking) else None
         began = phase.rang_at if isinstance(phase, Talking) else phase.since
         return [
@@ -338,6 +342,10 @@ class Call:
             return []
         self._woken = frozenset()
         return [Tell(RingEnded(call=call))]
+
+    def _say(self, tone: ToneName, lamp: LampPattern, now: Instant) -> None:
+        """Tell the visitor how it ended, for a while. Who cannot hear it yet is told until it was heard for as long."""
+        self._after = After(tone, lamp, now.mono + self._rules.after_s if self._audible else inf)
 
     # The visitor's picture
 

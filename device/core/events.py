@@ -271,6 +271,11 @@ class RosterKept:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundStarted:
+    """From now on tones are heard, but for what HardwareFault says of the loudspeaker. Posted once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A fault that is not a piece of hardware: storage, clock, certificate, codes, guesses (of codes)."""
 
@@ -321,6 +326,7 @@ Event = (
     | Commanded
     | RosterChanged
     | RosterKept
+    | SoundStarted
     | Warned
     | Tick
 )

@@ -14,7 +14,10 @@ from protocol.messages import State
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What a visitor still hears and sees once a call is over, or was never possible; until then, monotonic seconds."""
+    """What a visitor still hears and sees once a call is over, or was never possible; until then, monotonic seconds.
+
+    `until` is infinite while nothing can be heard yet.
+    """
 
     tone: ToneName
     lamp: LampPattern

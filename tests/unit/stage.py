@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from device.core.call import Call
 from device.core.effects import Effect, SendControl
-from device.core.events import Commanded, Event, Instant, LinkUp, RosterChanged, SignalingUp
+from device.core.events import Commanded, Event, Instant, LinkUp, RosterChanged, SignalingUp, SoundStarted
 from device.core.rules import CallRules, DoorRules, SnapshotRules
 from protocol.messages import Command, DeviceWelcome, Done, Refused, State
 from protocol.roster import Answerer, Button, Door, Roster
@@ -58,6 +58,7 @@ class CallStage:
     online: bool = True
     roster: Roster | None = field(default_factory=a_roster)
     snapshots: SnapshotRules = field(default_factory=SnapshotRules)
+    audible: bool = True
 
     def __post_init__(self) -> None:
         self._ids = iter(range(1, 10_000))
@@ -69,6 +70,8 @@ class CallStage:
         self.call = Call(rules, lambda: call_id(next(self._ids)))
         self.told: dict[str, State] = {}
         self.last_id: dict[str, int] = {}
+        if self.audible:
+            self.does(SoundStarted())
         if self.online:
             self.does(welcome())
         self.does(RosterChanged(self.roster))

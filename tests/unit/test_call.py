@@ -21,6 +21,7 @@ from device.core.events import (
     Pressed,
     RosterChanged,
     SignalingDown,
+    SoundStarted,
     StrikeFailed,
     StrikeLowered,
     StrikeReleased,
@@ -126,6 +127,36 @@ def test_a_press_while_offline_without_links_says_so_and_is_kept() -> None:
     (record,) = of(RecordCall, effects)
     assert (record.outcome, record.rang) == ("failed", ("alice", "bob"))
     assert stage.call.deadline is not None
+
+
+def test_a_press_before_anything_can_be_heard_is_answered_by_light_at_once_and_by_the_tone_when_it_can() -> None:
+    stage = CallStage(links=(), online=False, audible=False)
+    effects = stage.does(Pressed("flat-1"))
+    assert Lamp("failed") in effects
+    assert Tone("nobody") in effects
+    late = stage.does(Tick(), after=60)
+    assert of(Tone, late) == [], "it is still owed"
+    assert of(Lamp, late) == []
+    assert of(Tone, stage.does(SoundStarted())) == [], "what was asked for last is what is played"
+    assert stage.call.deadline == stage.mono + 4
+    quiet = stage.does(Tick(), after=4)
+    assert Tone(None) in quiet
+    assert Lamp("trouble") in quiet
+
+
+def test_who_pressed_before_there_was_sound_and_rings_at_last_hears_the_ring() -> None:
+    stage = CallStage(links=(), online=False, audible=False)
+    stage.does(Pressed("flat-1"))
+    stage.does(LinkUp("alice", "alice"), after=5)
+    assert Tone("ringback") in stage.does(Pressed("flat-1"), after=1)
+    assert of(Tone, stage.does(SoundStarted())) == []
+    assert of(Tone, stage.does(Tick(), after=5)) == [], "the tone of the first press is forgotten"
+
+
+def test_sound_that_starts_while_nobody_pressed_plays_nothing() -> None:
+    stage = CallStage(links=(), online=False, audible=False)
+    assert stage.does(SoundStarted()) == []
+    assert stage.call.deadline is None
 
 
 def test_a_press_while_offline_with_a_standing_link_rings() -> None:
