@@ -1,7 +1,8 @@
 """`doorward-device`: the daemon and its tools.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, identity or bundle; `needs-renewal` ends with 0 if
-something needs renewal and 3 if nothing does, `tune-audio` with 3 if something is to be changed at the door.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, identity or bundle (starting again does not help:
+a bad read is a 1); `needs-renewal` ends with 0 if something needs renewal and 3 if nothing does, `tune-audio` with 3 if
+something is to be changed at the door.
 
 The service manager's own two commands are here and import next to nothing: an open strike, or a button that waits to be
 armed, must not wait for a cryptography library. Everything else is in `device.commands`.

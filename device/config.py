@@ -10,7 +10,7 @@ from msgspec import Meta, field
 from device.boards import MixerConfig, PcmName, as_configured, load_board
 from device.panel_config import PanelTables, Table, lines
 from device.ports import NoiseLevel, ToneName
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, unreadable
 from protocol.settings import parse_settings
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -165,11 +165,14 @@ class Config(PanelTables, frozen=True, kw_only=True):
 
 
 def load_config(path: Path) -> Config:
-    """The checked configuration; ConfigError names the file, the member, and what would be right."""
+    """The checked configuration; ConfigError names the file, the member, and what would be right.
+
+    FileUnreadable where it could not be read this time.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error}; name the configuration with --config") from error
+        raise unreadable(path, error, "name the configuration with --config") from error
     config = parse_settings(data, str(path), Config)
     _check(path, config)
     base = path.resolve().parent

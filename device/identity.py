@@ -11,7 +11,7 @@ from cryptography import x509
 from protocol.bundle import LIMIT, Bundle
 from protocol.certificates import check_authority, device_identity, fingerprint, issued_by, load_certificates
 from protocol.codec import decode
-from protocol.errors import ConfigError, PeerError
+from protocol.errors import ConfigError, PeerError, unreadable
 from protocol.keys import Jwk, PrivateKey, load_private_key, public_jwk
 from protocol.proof import Accepted, sign_accepted
 from protocol.roster import SignedRoster, verify_roster
@@ -57,7 +57,8 @@ def current_identity(folder: Path) -> DeviceIdentity:
 
 
 def load_identity(folder: Path) -> DeviceIdentity:
-    """The identity in `folder`; ConfigError names the part that is wrong and what to do.
+    """The identity in `folder`; ConfigError names the part that is wrong and what to do, FileUnreadable what could not
+    be read this time.
 
     The key is `key.pem`, or `next-key.pem` where the bundle was installed for that one and the rename is still to come.
     Dates are not judged here: a Pi may have no clock yet, and an expired door still has a visitor in front of it.
@@ -71,7 +72,7 @@ def _load(files: Mapping[str, Path], read: Callable[[Path], PrivateKey]) -> Devi
         keys = {name: read(files[name]) for name in (KEY, NEXT_KEY) if files[name].exists()}
         bundle_json = bundle_path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}; provision this device") from error
+        raise unreadable(error.filename or bundle_path.parent, error, "provision this device") from error
     if not keys:
         raise ConfigError(f"{files[KEY]}: there is no key; provision this device")
     try:
@@ -99,7 +100,7 @@ def read_key(path: Path) -> PrivateKey:
     try:
         mode, key_pem = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; provision this device") from error
+        raise unreadable(path, error, "provision this device") from error
     if mode & 0o077:
         raise ConfigError(f"{path}: others may read the key (mode {mode:04o}); chmod 0600 it, or make a new one")
     return load_private_key(key_pem, str(path))

@@ -1,5 +1,8 @@
 """The roots of the error tree: one class per decision a caller makes."""
 
+import errno
+from pathlib import Path
+
 
 class DoorwardError(Exception):
     """An error with a sentence for the operator: what was wrong, where, and what to do.
@@ -14,6 +17,24 @@ class ConfigError(DoorwardError):
     """A file we were given is wrong: restarting will not help (EX_CONFIG of sysexits.h)."""
 
     exit_code = 78
+
+
+class FileUnreadable(ConfigError):
+    """A file could not be read this time, for a reason that may pass (a bad read, no memory): start again."""
+
+    exit_code = 1
+
+
+LASTING = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
+)
+"""What is wrong with a file until somebody mends it."""
+
+
+def unreadable(path: str | Path, error: OSError, remedy: str) -> ConfigError:
+    """What to raise for a file of ours that could not be read: ConfigError, or FileUnreadable where that may pass."""
+    kind = ConfigError if error.errno in LASTING else FileUnreadable
+    return kind(f"{path}: cannot be read: {error.strerror or error}; {remedy}")
 
 
 class PeerError(DoorwardError):

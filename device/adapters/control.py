@@ -13,8 +13,10 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import structlog
+
 from protocol.codec import parse_json
-from protocol.errors import ConfigError, DoorwardError, PeerError
+from protocol.errors import DoorwardError, PeerError
 
 LINE = 16 * 1024
 """Bytes of a request."""
@@ -24,8 +26,15 @@ REPLY = 1024 * 1024
 
 LOOK_AGAIN_S = 0.2
 
+AGAIN_S = 10.0
+"""Between two attempts to make a socket that cannot be made."""
+
+REMEDY = "make the folder, or name another control_socket; the door works without it, support does not"
+
 Request = dict[str, object]
 Handler = Callable[[Request], Mapping[str, object]]
+
+log = structlog.get_logger()
 
 
 class ControlSocket:
@@ -34,9 +43,25 @@ class ControlSocket:
     def __init__(self, path: Path, handle: Handler) -> None:
         self._path = path
         self._handle = handle
+        self._missing = False
 
     async def run(self) -> None:
-        """Listen until cancelled; only the socket's owner can ever connect (0600 before it listens)."""
+        """Listen until cancelled; only the socket's owner can ever connect (0600 before it listens).
+
+        What cannot be made is logged, once, and tried again: a door that nobody can ask is still a door.
+        """
+        listener = self._listen()
+        while listener is None:
+            await asyncio.sleep(AGAIN_S)
+            listener = self._listen()
+        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE)
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def _listen(self) -> socket.socket | None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path.unlink(missing_ok=True)
@@ -44,13 +69,13 @@ class ControlSocket:
             self._path.chmod(0o600)  # not by umask, which is the whole process's: other threads make files meanwhile
         except OSError as error:
             listener.close()
-            raise ConfigError(f"control_socket: {self._path}: {error.strerror}; name one that can be made") from error
-        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=LINE)
-        try:
-            async with server:
-                await server.serve_forever()
-        finally:
-            self._path.unlink(missing_ok=True)
+            said = log.debug if self._missing else log.error
+            said("control-socket", why=f"{self._path}: {error.strerror or error}", remedy=REMEDY)
+            self._missing = True
+            return None
+        if self._missing:
+            log.info("control-socket-made")
+        return listener
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

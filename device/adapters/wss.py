@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import ssl
 import tempfile
@@ -19,7 +20,7 @@ from device.core.events import Event, SignalingDown, SignalingSaid, SignalingUp
 from device.errors import SignalingLost, SignalingRefused
 from protocol.certificates import check_server_certificate
 from protocol.codec import MESSAGE_LIMIT, encode
-from protocol.errors import ConfigError, PeerError
+from protocol.errors import ConfigError, FileUnreadable, PeerError
 from protocol.messages import DeviceWelcome, FromDevice, parse_to_device
 
 SUBPROTOCOL = "doorward.v1"
@@ -37,19 +38,25 @@ CLOCK_HINT = "; this device's clock may be wrong: compare it with the certificat
 
 
 def tls_context(ca_pem: str, certificate_pem: str, key_path: Path) -> ssl.SSLContext:
-    """TLS 1.3 only, the given CA only, the host name checked against subject alternative names only."""
+    """TLS 1.3 only, the given CA only, the host name checked against subject alternative names only.
+
+    ConfigError for what cannot be used, FileUnreadable for what cannot be read this time. OpenSSL has the certificate
+    from a file; in memory, where the service manager made a folder there: a full card is no reason not to start.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.hostname_checks_common_name = False
     try:
         context.load_verify_locations(cadata=ca_pem)
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem", dir=os.environ.get("RUNTIME_DIRECTORY")) as certificate:
             certificate.write(certificate_pem)
             certificate.flush()
             context.load_cert_chain(certificate.name, key_path)
-    except (ssl.SSLError, OSError) as error:
+    except ssl.SSLError as error:
         raise ConfigError(f"{key_path.parent}: certificate and key cannot be used for TLS: {error}") from error
+    except OSError as error:
+        raise FileUnreadable(f"{key_path.parent}: certificate and key cannot be handed to TLS now: {error}") from error
     return context
 
 

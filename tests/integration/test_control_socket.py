@@ -1,5 +1,7 @@
 """The control socket and the commands that use it, with the real daemon and server as processes."""
 
+import asyncio
+import contextlib
 import json
 import socket
 import stat
@@ -10,10 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from device.adapters import control
+from protocol.errors import DoorwardError
 from protocol.keys import public_jwk
 from protocol.roster import sign_roster, verify_roster
-from tests.harness.processes import wait_until
+from provisioning.site import make_site
+from tests.harness.processes import Process, wait_until
 from tests.harness.world import BIN, DeviceOptions, World, house_plan, world
+
+NO_SOUND = DeviceOptions(capture="null", playback="null")
 
 
 def free_port() -> int:
@@ -43,6 +50,33 @@ def command(home: World, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_only_its_own_user_may_open_it(home: World) -> None:
     mode = (home.folder / "control.sock").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
+
+
+async def test_a_socket_that_cannot_be_made_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "AGAIN_S", 0.02)
+    path = tmp_path / "run" / "control.sock"
+    serving = asyncio.create_task(control.ControlSocket(path, lambda request: {"heard": request}).run())
+    with pytest.raises(DoorwardError, match="no daemon answers"):
+        await control.ask(path, {"do": "status"})
+    path.parent.mkdir()
+    assert await control.ask(path, {"do": "status"}, wait_s=10.0) == {"ok": True, "heard": {"do": "status"}}
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    assert not path.exists()
+
+
+def test_a_door_whose_socket_cannot_be_made_is_a_door_all_the_same(tmp_path: Path) -> None:
+    house = World(tmp_path, make_site(tmp_path / "site", house_plan(("127.0.0.1",))), None, None, NO_SOUND)
+    config = house.write_device_config()
+    config.write_text(config.read_text().replace('"control.sock"', '"nowhere/control.sock"'))
+    with Process([str(BIN / "doorward-device"), "run", "--config", str(config)]) as daemon:
+        said = daemon.wait_for("control-socket")
+        assert said["level"] == "error"
+        assert "nowhere/control.sock" in str(said["why"])
+        assert "control_socket" in str(said["remedy"])
+        daemon.wait_for("armed")
+        daemon.wait_for("signaling-down", 60)
 
 
 def test_press_presses(home: World) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from device.adapters.wss import tls_context
 from device.config import load_config as load_device_config
 from device.identity import load_identity
-from protocol.errors import ConfigError
+from protocol.errors import ConfigError, FileUnreadable
 from protocol.keys import load_private_key, new_key, private_key_pem, public_jwk
 from protocol.roster import sign_roster
 from provisioning.authority import pem
@@ -286,6 +287,44 @@ def test_a_daemon_with_a_wrong_configuration_says_one_line_and_ends_with_78(tmp_
     assert len(done.stderr.splitlines()) == 1
     assert f"{path}: button.flat-1.pin_bcm" in done.stderr
     assert sorted(tmp_path.iterdir()) == [path], "nothing was made"
+
+
+NO_READ = Path("/proc/self/mem")
+"""What is at its beginning cannot be read: EIO, as from a card that is about to die (proc(5))."""
+
+
+def test_a_configuration_that_cannot_be_read_this_time_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "device.toml"
+    path.symlink_to(NO_READ)
+    done = command("doorward-device", "run", "--config", str(path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{path}: cannot be read: Input/output error" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["key.pem", "bundle.json"])
+def test_an_identity_that_cannot_be_read_this_time_is_tried_again(name: str, identity: Path, tmp_path: Path) -> None:
+    (identity / name).unlink()
+    (identity / name).symlink_to(NO_READ)
+    done = command("doorward-device", "run", "--config", str(write(tmp_path, GOOD)))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be read: Input/output error" in done.stderr
+
+
+def test_tls_that_has_no_room_for_the_certificate_is_tried_again_and_a_wrong_one_is_not(
+    identity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = load_identity(identity)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "gone"))
+    with pytest.raises(FileUnreadable) as passing:
+        tls_context(known.ca_pem, known.certificate_pem, known.key_path)
+    assert passing.value.exit_code == 1
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    assert tls_context(known.ca_pem, known.certificate_pem, known.key_path)
+    with pytest.raises(ConfigError) as wrong:
+        tls_context(known.ca_pem, "garbage", known.key_path)
+    assert wrong.value.exit_code == 78
 
 
 def test_a_daemon_with_a_wrong_identity_says_one_line_and_ends_with_78(identity: Path, tmp_path: Path) -> None:
