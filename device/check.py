@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from device.adapters.control import ask
 from device.adapters.wss import probe, tls_context
 from device.boards import load_board
 from device.build import built
+from device.check_running import check_running
 from device.checked import Result
 from device.config import Config, load_config
 from device.core.events import Event, HardwareFault
@@ -20,20 +20,10 @@ from device.rosters import newest_roster
 from device.wiring import VOICE_REMEDY, build_panel, build_sound, build_video, build_voice
 from protocol.certificates import days_left
 from protocol.errors import DoorwardError
-from protocol.messages import Fault
 from protocol.roster import SignedRoster
 
 ROSTER_WARN_DAYS = 10
 """Rosters last thirty days, and the operator's timer renews them after fifteen."""
-
-
-HELD: Mapping[str, Sequence[Fault]] = {
-    "panel": ("buttons", "strike", "tamper", "keypad"),
-    "sound": ("microphone", "loudspeaker"),
-    "camera": ("camera",),
-    "state": ("storage",),
-}
-"""What a running daemon has to itself, and the faults that it shows of each."""
 
 LIT_S = 1.0
 """For somebody who looks at the lamp."""
@@ -52,7 +42,8 @@ async def check(path: Path, audible: bool = False) -> list[Result]:
     except DoorwardError as error:
         return [Result("configuration", False, str(error), "correct the file and check again")]
     results = [Result("configuration", True, str(path))]
-    below = [*check_machine(Path(config.state)), *(await _running(config) or await _hardware(config, audible))]
+    hardware = await check_running(config, audible) or await _hardware(config, audible)
+    below = [*check_machine(Path(config.state)), *hardware]
     try:
         identity = current_identity(Path(config.identity))
     except DoorwardError as error:
@@ -85,8 +76,8 @@ def table(results: list[Result]) -> str:
     width = max(len(result.what) for result in results)
     lines = []
     for result in results:
-        lines.append(f"{'ok  ' if result.ok else 'FAIL'}  {result.what:<{width}}  {result.seen}")
-        if not result.ok and result.remedy:
+        lines.append(f"{result.mark}  {result.what:<{width}}  {result.seen}")
+        if (result.note or not result.ok) and result.remedy:
             lines.append(f"{'':6}{'':<{width}}  → {result.remedy}")
     return "\n".join(lines)
 
@@ -173,21 +164,6 @@ def _voice(config: Config) -> Result:
     parts = {"echo": voice.echo, f"{voice.noise} noise": voice.noise != "off", "rumble": voice.high_pass}
     seen = f"takes out {', '.join(name for name, on in parts.items() if on)}"
     return Result("voice", True, f"{seen}; gain {voice.gain_db:g} dB at most" if voice.gain_db else seen)
-
-
-async def _running(config: Config) -> list[Result] | None:
-    """What a daemon that runs says of the hardware, which it holds; None if there is none to ask."""
-    try:
-        faults = (await ask(Path(config.control_socket), {"do": "status"}))["faults"]
-    except DoorwardError:
-        return None  # nobody, or nobody any more: everything can be tried
-    rows = []
-    for what, parts in HELD.items():
-        wrong = [part for part in parts if isinstance(faults, list) and part in faults]
-        remedy = "`journalctl -u doorward-device` says what; stop the daemon and check again for more"
-        seen = f"the running daemon shows a fault: {', '.join(wrong)}" if wrong else "in use by the running daemon"
-        rows.append(Result(what, not wrong, seen, remedy))
-    return rows
 
 
 def _panel(config: Config) -> list[Result]:
