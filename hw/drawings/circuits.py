@@ -1,6 +1,7 @@
 """The circuits beside the Pi. Values are explained, with their sources, in hw/README.md."""
 
 from device.pins import Line, known_lines
+from hw.drawings.bench import rig
 from hw.drawings.sheet import Sheet
 
 
@@ -247,4 +248,5 @@ def drawings() -> dict[str, str]:
         "strike-dc.svg": strike(relay=False),
         "strike-relay.svg": strike(relay=True),
         "keypad.svg": keypad(),
+        "rig.svg": rig(),
     }

@@ -1,5 +1,6 @@
 """`hw/pins.toml` is the only list of pins: it is sound, and the configuration takes its defaults from it."""
 
+import os
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -108,16 +109,46 @@ def test_every_line_is_drawn_and_every_drawing_is_in_the_text() -> None:
     for line in known_lines().values():
         assert f"GPIO {line.bcm} · pin {line.pin}" in shown
     assert {path.name for path in (ROOT / "hw" / "drawings").glob("*.svg")} == set(DRAWINGS)
-    text = (ROOT / "hw" / "README.md").read_text(encoding="utf-8")
-    assert all(f"(drawings/{name})" in text for name in DRAWINGS)
+    texts = {path.parent: path.read_text(encoding="utf-8") for path in (ROOT / "hw").rglob("README.md")}
+    for name in DRAWINGS:
+        drawing = ROOT / "hw" / "drawings" / name
+        links = {folder: f"({os.path.relpath(drawing, folder)})" for folder in texts}
+        assert any(links[folder] in text for folder, text in texts.items()), name
 
 
-def test_no_document_and_no_program_has_a_list_of_pins_of_its_own() -> None:
-    """A number that stands beside a name of pins.toml is that line's."""
-    for path in (*(ROOT / "hw").glob("*.md"), *(ROOT / "docs").glob("*.md")):
-        for name, line in known_lines().items():
-            for number in re.findall(rf"`{name}`[^.\n]*?GPIO (\d+)", path.read_text(encoding="utf-8")):
-                assert int(number) == line.bcm, f"{path.name}: {name}"
+DOCUMENTS = [*(ROOT / "hw").rglob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def misnamed(text: str) -> list[str]:
+    """Numbers that stand beside the name of a line, or of the button that takes it, and are not that line's."""
+    names = {name: line.bcm for name, line in known_lines().items()}
+    names |= {f"flat-{number}": bcm for number, bcm in enumerate(lines_of("button"), 1)}
+    return [
+        f"{name}: GPIO {number}"
+        for name, bcm in names.items()
+        for found in re.findall(
+            rf"\b{name}\b(?!-)[^.\n]{{0,60}}?\bGPIO +(\d+)|\bGPIO +(\d+)[^.\n]{{0,20}}?\b{name}\b(?!-)", text
+        )
+        for number in found
+        if number and int(number) != bcm
+    ]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_document_has_a_list_of_pins_of_its_own(path: Path) -> None:
+    assert misnamed(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "   GPIO  6 ──1 kΩ──▶ as above ─────────────────── button flat-2 (GPIO 18)",
+        "the second button, `button-2`, is at GPIO 18",
+        "| GPIO 18 | button-2 |",
+    ],
+)
+def test_a_document_that_names_another_pin_is_found(text: str) -> None:
+    assert misnamed(text)
 
 
 @pytest.mark.parametrize(
