@@ -60,7 +60,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pi: Reach
     jig: Jig
     lines: Lines
-    does: dict[Literal["power-off", "power-on", "cable-off", "cable-on", "show", "upgrade"], str]
+    does: dict[Literal["power-off", "power-on", "cable-off", "cable-on", "renumber", "show", "upgrade"], str]
     lacks: dict[Feature, str] = {}
 
 
@@ -180,6 +180,9 @@ class BenchRig:
 
     def network(self, *, plugged: bool) -> None:
         self._jig.sh(self._does["cable-on" if plugged else "cable-off"])
+
+    def renumber(self) -> None:
+        self._jig.sh(self._does["renumber"])
 
     def set_clock(self, utc: float) -> None:
         self.pi.run("date", "-u", "-s", f"@{utc:.3f}")

@@ -12,10 +12,13 @@ from provisioning.site import Site
 from tests.harness.ears import Samples
 from tests.hil.hands import Hands, Pulse
 
-Feature = Literal["panic", "power-during-pulse", "aloud", "talk", "camera", "rollback", "install"]
+Feature = Literal[
+    "panic", "power-during-pulse", "aloud", "talk", "camera", "rollback", "install", "unplugged", "renumbered"
+]
 """What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
 goes on. `aloud`: sound through air. `talk`: two-way sound for as long as a talk lasts. `camera`: pictures that the test
-chose. `rollback`: a later package can be brought. `install`: it may be emptied, and is reached by ssh."""
+chose. `rollback`: a later package can be brought. `install`: it may be emptied, and is reached by ssh. `unplugged`: it
+is reached while it has no network. `renumbered`: its network can give it another address."""
 
 UNIT = "doorward-device.service"
 IDENTITY, STATE = "/var/lib/doorward/identity", "/var/lib/doorward/state"
@@ -91,6 +94,9 @@ class Rig(Protocol):
         """Switch on; how long it took until commands can be run, in seconds."""
 
     def network(self, *, plugged: bool) -> None: ...
+
+    def renumber(self) -> None:
+        """Take its address away and give it another one, as a router may."""
 
     def set_clock(self, utc: float) -> None: ...
 

@@ -4,7 +4,7 @@ import json
 import time
 
 from tests.hil import figures
-from tests.hil.house import House
+from tests.hil.house import DEVICE, House
 from tests.hil.journal import Journal
 from tests.hil.rig import UNIT, Rig
 
@@ -26,6 +26,7 @@ def test_a_clock_at_1970_does_not_silence_the_button(rig: Rig, journal: Journal)
     rig.set_clock(86400)
     rig.pi.run("systemctl", "restart", "--no-block", UNIT)
     journal.wait_for("armed", 240)
+    assert int(rig.pi.sh("date +%s")) > rig.site.rosters[DEVICE].issued, "it is raised to what is known"
     rig.press("flat-1")
     rig.release("flat-1")
     journal.wait_for("nobody-reached")

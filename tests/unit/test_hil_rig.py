@@ -122,7 +122,7 @@ def test_the_example_describes_a_bench() -> None:
     ("spoil", "says"),
     [
         (("strike = 13", "strike = 'x'"), "lines.strike"),
-        (("open_s = 0.5", ""), "open_s"),
+        (("open_s = 3.0", ""), "open_s"),
         (('panic = "', 'panick = "'), "lacks"),
         (("[jig]", "[jib]"), "jib"),
     ],

@@ -15,7 +15,7 @@ from tests.hil.rig import IDENTITY, STATE, UNIT
 from tests.hil.virtual.firmware import BOOTED, ROOT, booted, build_image
 from tests.hil.virtual.machine import machine
 from tests.hil.virtual.rig import OPEN_S, READY, VirtualRig
-from tests.hil.virtual.wire import PI, TAP, wire
+from tests.hil.virtual.wire import TAP, wire
 
 CACHE = ROOT / "build/virtual-pi"
 
@@ -45,8 +45,6 @@ width = 320
 height = 240
 fps = 5
 bitrate_bps = 200000
-[media]
-host_addresses = ["{PI}"]
 """
 
 

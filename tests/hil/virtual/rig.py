@@ -18,7 +18,7 @@ from tests.hil.journal import parse
 from tests.hil.rig import UNIT, Feature
 from tests.hil.virtual.firmware import FRAMES, LATER, make_packages
 from tests.hil.virtual.machine import Machine
-from tests.hil.virtual.wire import HERE, PI, Wire
+from tests.hil.virtual.wire import HERE, PI, PI_LATER, Wire
 
 READY = "ready"
 OPEN_S = 1.0
@@ -129,6 +129,10 @@ class VirtualRig:
 
     def network(self, *, plugged: bool) -> None:
         self._machine.cable(plugged=plugged)
+
+    def renumber(self) -> None:
+        ways = f"ip route replace default via {HERE}"
+        self.pi.sh(f"ip address add {PI_LATER}/24 dev eth0; ip address del {PI}/24 dev eth0; {ways}")
 
     def set_clock(self, utc: float) -> None:
         self.pi.run("date", "-u", "-s", f"@{utc:.3f}")

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HERE, PI = "10.77.0.1", "10.77.0.2"
+HERE, PI, PI_LATER = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 TAP = "pi0"
 
 
