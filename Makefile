@@ -27,7 +27,7 @@ demo: setup  ## ring, see, talk, open: on simulated hardware, in your browser (L
 	@$(PY) -m tests.demo --lan $(LAN)
 
 test: setup  ## every lane this machine can run (LANES="unit demo": these); says which it cannot, and why
-	@case " $(LANES) " in *" hil "*) .ci/setup-virtual-pi || true ;; esac
+	@case " $(or $(strip $(LANES)),hil) " in *" hil "*) .ci/setup-virtual-pi || true ;; esac
 	@$(PY) -m tests.run --required "$(REQUIRED)" $(LANES)
 
 lint: setup  ## style, types, and who may import whom

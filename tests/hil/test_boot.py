@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from tests.hil import figures
 from tests.hil.house import DEVICE, House
 from tests.hil.journal import Journal
@@ -32,6 +34,7 @@ def test_a_clock_at_1970_does_not_silence_the_button(rig: Rig, journal: Journal)
     journal.wait_for("nobody-reached")
 
 
+@pytest.mark.long
 def test_an_expired_certificate_is_said_and_the_button_answers(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
     rig.set_clock(time.time() + 3 * YEAR_S)

@@ -103,6 +103,7 @@ def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal
     alice.wait_for_phase("ringing", 60)
 
 
+@pytest.mark.long
 def test_the_server_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
     journal.wait_for("ready", 120)

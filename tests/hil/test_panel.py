@@ -19,7 +19,9 @@ LATE_US = 30_000
 """An edge that comes this late makes another pattern: one that a finger could have made."""
 
 
-@pytest.mark.parametrize("pattern", BOUNCES)
+@pytest.mark.parametrize(
+    "pattern", [pytest.param(name, marks=() if name == "worn" else pytest.mark.long) for name in BOUNCES]
+)
 def test_a_bouncing_contact_is_one_press(rig: Rig, journal: Journal, pattern: str) -> None:
     for _ in range(rig.patience):
         late_us = rig.bounce("flat-1", BOUNCES[pattern])

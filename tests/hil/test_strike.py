@@ -26,6 +26,7 @@ def _look_in(alice: Person) -> None:
         alice.wait_for_phase("viewing", 60)
 
 
+@pytest.mark.long
 def test_thirty_pulses_have_the_width_that_was_configured(rig: Rig, home: House, journal: Journal) -> None:
     _looking_in(rig, home, journal)
     (alice,) = home.people
@@ -38,7 +39,7 @@ def test_thirty_pulses_have_the_width_that_was_configured(rig: Rig, home: House,
     assert not rig.is_high("strike")
 
 
-@pytest.mark.parametrize("number", ["KILL", "STOP"])
+@pytest.mark.parametrize("number", ["KILL", pytest.param("STOP", marks=pytest.mark.long)])
 def test_a_daemon_that_ends_or_freezes_in_a_pulse_leaves_no_open_door(
     rig: Rig, home: House, journal: Journal, number: str
 ) -> None:

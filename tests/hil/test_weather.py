@@ -44,6 +44,7 @@ def _rings(rig: Rig, home: House) -> None:
     alice.wait_for_picture(1)
 
 
+@pytest.mark.long
 @pytest.mark.needs("unplugged")
 def test_a_network_that_comes_an_hour_late_is_taken_up(rig: Rig, home: House, journal: Journal) -> None:
     rig.cut_power()
@@ -73,6 +74,7 @@ def test_another_address_is_taken_up(rig: Rig, home: House, journal: Journal) ->
     _rings(rig, home)
 
 
+@pytest.mark.long
 def test_a_full_card_keeps_nobody_from_an_answer(rig: Rig, journal: Journal) -> None:
     rig.pi.sh(FULL)
     _starts_anew(rig, journal)
