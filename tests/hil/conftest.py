@@ -19,7 +19,7 @@ from tests.hil.virtual.delivery import virtual_rig
 
 __all__ = ["playwright"]
 
-TIMEOUT_S = 2400
+TIMEOUT_S = 5400
 """Of one scenario; the first waits for the image to be built, too."""
 
 WHICH = os.environ.get("DOORWARD_RIG", "virtual")
