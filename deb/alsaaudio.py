@@ -1,5 +1,6 @@
 """pyalsaaudio: what every suite has is older than what we use. It is an sdist: compiled here, never on the Pi."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,13 @@ TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 
 def compiled_alsaaudio(target: Target, cache: Path) -> Path:
-    """The extension module for `target`; compiled once. SystemExit says which Debian package is missing for that."""
+    """The extension module for `target`; compiled once for each version and each way of compiling it.
+
+    SystemExit says which Debian package is missing for that.
+    """
     triple = TRIPLES[target.arch]
     name = f"alsaaudio.cpython-{target.suite.python[0]}{target.suite.python[1]}-{triple}.so"
-    made = cache / f"alsaaudio-{target}" / name
+    made = cache / f"alsaaudio-{target}-{_recipe(target)}" / name
     if made.exists():
         return made
     compiler = f"{triple}-gcc"
@@ -38,8 +42,17 @@ def compiled_alsaaudio(target: Target, cache: Path) -> Path:
     return made
 
 
+def _recipe(target: Target) -> str:
+    """Of everything that decides what comes out."""
+    return hashlib.sha256(Path(__file__).read_bytes() + _constraints(target).read_bytes()).hexdigest()[:12]
+
+
+def _constraints(target: Target) -> Path:
+    return ROOT / "constraints" / f"{target.suite.abi}.txt"
+
+
 def _source(target: Target, work: Path) -> Path:
-    wanted = f"--constraint={ROOT / 'constraints' / target.suite.abi}.txt"
+    wanted = f"--constraint={_constraints(target)}"
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "download"]
     _run([*pip, "--no-deps", "--no-binary=:all:", wanted, f"--dest={work}", "pyalsaaudio"])
     (archive,) = work.glob("pyalsaaudio-*.tar.gz")

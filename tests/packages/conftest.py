@@ -20,9 +20,15 @@ INCLUDED = ("python3", "python3-numpy", "systemd", "udev", "debconf", "init-syst
 """And the suite's ALSA library: what the packages depend on, so that dpkg installs them without a mirror."""
 
 
+@pytest.fixture(scope="session", params=["trixie", "bookworm"])
+def pi(request: pytest.FixtureRequest) -> Target:
+    """What Raspberry Pi OS is made of."""
+    return Target(SUITES[request.param], "arm64")
+
+
 @pytest.fixture(scope="session")
-def arm64(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return _built(Target(SUITES["trixie"], "arm64"), FIRST, tmp_path_factory.mktemp("arm64"))
+def arm64(pi: Target, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return _built(pi, FIRST, tmp_path_factory.mktemp("arm64"))
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])

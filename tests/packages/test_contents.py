@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from deb.build import build
 from deb.environment import OURS
-from deb.targets import PACKAGES, ROOT, SUITES, Package, Target
+from deb.targets import PACKAGES, ROOT, Package, Target
 from tests.packages.conftest import FIRST, WHEN
 
 pytestmark = pytest.mark.timeout(1200)
@@ -36,8 +36,15 @@ def unpacked(arm64: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
     return found
 
 
+@pytest.fixture(scope="module")
+def tag(pi: Target) -> str:
+    """In the names of the libraries that are made for one Python on one machine."""
+    return f".cpython-{pi.suite.abi.removeprefix('cp')}-{pi.machine}-linux-gnu."
+
+
 def site(root: Path, package: Package) -> Path:
-    return root / package.home.lstrip("/") / "package/lib/python3.13/site-packages"
+    (found,) = (root / package.home.lstrip("/") / "package/lib").glob("python3.*/site-packages")
+    return found
 
 
 def control(root: Path) -> Message:
@@ -45,23 +52,29 @@ def control(root: Path) -> Message:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_library_in_it_is_for_the_machine_and_its_python(name: str, unpacked: dict[str, Path]) -> None:
+def test_every_library_in_it_is_for_the_machine_and_its_python(
+    name: str, unpacked: dict[str, Path], tag: str, pi: Target
+) -> None:
+    assert site(unpacked[name], BY_NAME[name]).parent.name == pi.suite.python_name
     libraries = [path for path in unpacked[name].rglob("*.so*") if path.is_file()]
     assert libraries
     for path in libraries:
         head = path.read_bytes()[:20]
         assert head[:4] == b"\x7fELF"
         assert struct.unpack_from("<H", head, 18) == (AARCH64,), path
-        assert not path.name.count(".cpython-") or ".cpython-313-aarch64-linux-gnu." in path.name, path
+        assert not path.name.count(".cpython-") or tag in path.name, path
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_everything_that_a_library_asks_for_is_there_or_comes_from_apt(name: str, unpacked: dict[str, Path]) -> None:
+def test_everything_that_a_library_asks_for_is_there_or_comes_from_apt(
+    name: str, unpacked: dict[str, Path], pi: Target
+) -> None:
     package = BY_NAME[name]
     there, asked = set(package.from_apt), []
+    python = ".".join(map(str, pi.suite.python))
     environment = {
-        "python_version": "3.13",
-        "python_full_version": "3.13.5",
+        "python_version": python,
+        "python_full_version": f"{python}.2",
         "platform_machine": "aarch64",
         "extra": "",
     }
@@ -73,17 +86,17 @@ def test_everything_that_a_library_asks_for_is_there_or_comes_from_apt(name: str
     assert {canonicalize_name(one) for one in missing} <= there
 
 
-def test_what_apt_brings_is_not_brought_twice(unpacked: dict[str, Path]) -> None:
+def test_what_apt_brings_is_not_brought_twice(unpacked: dict[str, Path], pi: Target) -> None:
     names = {path.name for path in site(unpacked["doorward-device"], BY_NAME["doorward-device"]).iterdir()}
     assert names.isdisjoint({"numpy", "picamera2", "lgpio.py"})
     depends = control(unpacked["doorward-device"])["Depends"]
-    for wanted in ("python3-numpy", "libasound2t64", "python3-lgpio", "python3-picamera2"):
+    for wanted in ("python3-numpy", pi.suite.alsa, "python3-lgpio", "python3-picamera2"):
         assert wanted in depends
 
 
-def test_it_brings_the_alsaaudio_that_debian_does_not_have_yet(unpacked: dict[str, Path]) -> None:
+def test_it_brings_the_alsaaudio_that_debian_does_not_have_yet(unpacked: dict[str, Path], tag: str) -> None:
     (module,) = site(unpacked["doorward-device"], BY_NAME["doorward-device"]).glob("alsaaudio*")
-    assert module.name == "alsaaudio.cpython-313-aarch64-linux-gnu.so"
+    assert module.name == f"alsaaudio{tag}so"
     assert "python3-alsaaudio" not in control(unpacked["doorward-device"])["Depends"]
 
 
@@ -99,7 +112,7 @@ def test_it_ships_its_own_part_of_the_program_and_nothing_of_the_machine_that_bu
             assert str(ROOT).encode() not in path.read_bytes(), path
 
 
-def test_the_units_are_those_of_the_repository(unpacked: dict[str, Path]) -> None:
+def test_the_units_are_those_of_the_repository_that_its_systemd_knows(unpacked: dict[str, Path], pi: Target) -> None:
     installed = [
         path for root in unpacked.values() for path in root.glob("usr/lib/systemd/system/**/*") if path.is_file()
     ]
@@ -108,6 +121,8 @@ def test_the_units_are_those_of_the_repository(unpacked: dict[str, Path]) -> Non
     for path in installed:
         inside = path.parts[path.parts.index("system") + 1 :]
         assert path.read_bytes() == (ROOT / "systemd").joinpath(*inside).read_bytes()
+    settings = [path for path in installed if path.parent.name != "system"]
+    assert len(settings) == (2 if pi.suite.growing_backoff else 0)
 
 
 def test_what_the_units_run_is_in_the_packages(unpacked: dict[str, Path]) -> None:
@@ -126,6 +141,7 @@ def test_the_program_knows_when_it_was_built(unpacked: dict[str, Path]) -> None:
     assert float(built.read_text(encoding="ascii")) == WHEN
 
 
-def test_the_same_source_gives_the_same_bytes(arm64: dict[str, Path], tmp_path: Path) -> None:
-    for file in build(Target(SUITES["trixie"], "arm64"), FIRST, WHEN, tmp_path, compression="none"):
+@pytest.mark.parametrize("pi", ["trixie"], indirect=True)
+def test_the_same_source_gives_the_same_bytes(pi: Target, arm64: dict[str, Path], tmp_path: Path) -> None:
+    for file in build(pi, FIRST, WHEN, tmp_path, compression="none"):
         assert file.read_bytes() == arm64[file.name.partition("_")[0]].read_bytes(), file.name
