@@ -51,6 +51,11 @@ from protocol.messages import (
 )
 from protocol.roster import Roster
 
+LOST_S = 10.0
+"""For so long it rings on although nobody can be reached any more: a network that stumbles is back by then, and its
+links with it; who waits at the door for longer should not wait for nothing.
+"""
+
 
 class _Refusal(Exception):
     def __init__(self, code: RefusalCode, message: str) -> None:
@@ -69,6 +74,7 @@ class Call:
         self._doors = Doors(rules.doors)
         self._picture = Picture(faults=self._faults.shown)
         self._until: float | None = None
+        self._lost_at: float | None = None  # when a ring that nobody can hear any more counts as lost
         self._after: After | None = None
         self._audible = False  # tones are heard: not so at first, while the daemon starts
         self._woken: frozenset[str] = frozenset()  # whose telephones ring for this call
@@ -81,12 +87,14 @@ class Call:
         self._look_around()
         effects += self._decide(event, now)
         self._look_around()
+        self._watch_reach(now)
         return self._stage.draw(self._phase, self._picture, self._after) + effects
 
     @property
     def deadline(self) -> float | None:
         times = [
             self._until,
+            self._lost_at,
             self._after.until if self._after else None,
             self._doors.deadline,
             *(look.until for look in self._picture.views.values()),
@@ -318,9 +326,31 @@ class Call:
         self._picture = replace(self._picture, views=views)
         if self._after is not None and self._after.until <= now.mono:
             self._after = None
-        if self._until is None or now.mono < self._until or isinstance(self._phase, Idle):
-            return []
-        return self._end(self._phase, "missed" if isinstance(self._phase, Ringing) else "answered", now)
+        match self._phase:
+            case Ringing() as ringing if _due(self._until, now) or _due(self._lost_at, now):
+                return self._unanswered(ringing, now)
+            case Talking() as talking if _due(self._until, now):
+                return self._end(talking, "answered", now)
+        return []
+
+    def _unanswered(self, ringing: Ringing, now: Instant) -> list[Effect]:
+        """The time is over, or nobody is left who could hear it: then that is what the visitor is told."""
+        if self._lost_at is None:
+            return self._end(ringing, "missed", now)
+        outcome: Outcome = "missed" if self._reached else "failed"
+        self._reached = False
+        note = Note("warning", "nobody-reached", {"button": ringing.button, "why": "server and links were lost"})
+        return [*self._end(ringing, outcome, now), note]
+
+    def _watch_reach(self, now: Instant) -> None:
+        """Whether a ring can still be heard. Who was woken comes by way of the server: while that is there, it can."""
+        match self._phase:
+            case Ringing(button=button, declined=declined) if (
+                not reach(self._picture, button).without(declined).anybody()
+            ):
+                self._lost_at = now.mono + LOST_S if self._lost_at is None else self._lost_at
+            case _:
+                self._lost_at = None
 
     def _end(self, phase: Ringing | Talking, outcome: Outcome, now: Instant) -> list[Effect]:
         """The one way out of every call."""
@@ -364,3 +394,7 @@ class Call:
         """The picture of what surrounds the call, as faults and doors have it now."""
         doors, faults = self._doors, self._faults.shown | self._doors.faults
         self._picture = replace(self._picture, faults=faults, doors=doors.released, contacts=doors.contacts)
+
+
+def _due(at: float | None, now: Instant) -> bool:
+    return at is not None and at <= now.mono

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from device.core.effects import Lamp, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
+from device.core.call import LOST_S
+from device.core.effects import Lamp, Note, RecordCall, ReleaseStrike, ShowVideo, Talk, Tell, Tone
 from device.core.events import (
     CodeAccepted,
     CodeRefused,
@@ -21,6 +22,7 @@ from device.core.events import (
     Pressed,
     RosterChanged,
     SignalingDown,
+    SignalingUp,
     SoundStarted,
     StrikeFailed,
     StrikeLowered,
@@ -207,6 +209,77 @@ def test_if_no_link_ever_came_the_visitor_hears_that_nobody_was_reached() -> Non
     stage = CallStage(links=())
     stage.does(Pressed("flat-1"))
     assert Tone("nobody") in stage.does(Tick(), after=30)
+
+
+# A ring that nobody can hear any more
+
+
+def cut_off(stage: CallStage) -> None:
+    for link in stage.links:
+        stage.does(LinkDown(link, link))
+    stage.does(SignalingDown("gone"))
+
+
+def test_a_ring_whose_server_and_links_are_lost_ends_soon_and_says_that_nobody_is_reached() -> None:
+    stage = ringing()
+    cut_off(stage)
+    assert stage.call.deadline == stage.mono + LOST_S
+    assert of(Tone, stage.does(Tick(), after=LOST_S - 0.1)) == [], "they may come back"
+    effects = stage.does(Tick(), after=0.1)
+    assert Tone("nobody") in effects
+    assert Lamp("failed") in effects
+    assert [record.outcome for record in of(RecordCall, effects)] == ["missed"], "it did ring them"
+    assert [note.event for note in of(Note, effects) if note.level == "warning"] == ["nobody-reached"]
+    assert Lamp("trouble") in stage.does(Tick(), after=4)
+
+
+def test_a_ring_that_woke_people_and_lost_the_server_before_one_came_has_failed() -> None:
+    stage = ringing(links=())
+    stage.does(SignalingDown("gone"))
+    assert [record.outcome for record in of(RecordCall, stage.does(Tick(), after=LOST_S))] == ["failed"]
+
+
+@pytest.mark.parametrize("back", [LinkUp("bob", "bob"), welcome()])
+def test_a_network_that_stumbles_ends_no_ring(back: LinkUp | SignalingUp) -> None:
+    stage = ringing()
+    cut_off(stage)
+    stage.does(back, after=LOST_S - 1)
+    assert stage.call.deadline == 100 + 30, "the time of the ring itself"
+    assert of(RecordCall, stage.does(Tick(), after=2)) == []
+    assert stage.call.name == "ringing"
+
+
+def test_while_the_server_is_there_it_rings_on_for_those_who_are_still_coming() -> None:
+    stage = ringing()
+    for link in stage.links:
+        stage.does(LinkDown(link, link))
+    assert of(RecordCall, stage.does(Tick(), after=29)) == []
+    assert Tone("busy") in stage.does(Tick(), after=1), "they had been rung"
+
+
+def test_who_declined_hears_no_ring() -> None:
+    stage = ringing(links=("alice",))
+    stage.says("alice", Decline, call=ONE)
+    stage.does(SignalingDown("gone"))
+    assert Tone("nobody") in stage.does(Tick(), after=LOST_S), "bob was being woken, and cannot come any more"
+
+
+def test_a_ring_that_ends_while_nobody_can_hear_it_says_so() -> None:
+    stage = ringing()
+    stage.does(Tick(), after=25)
+    cut_off(stage)
+    effects = stage.does(Tick(), after=5)
+    assert Tone("nobody") in effects
+    assert [record.outcome for record in of(RecordCall, effects)] == ["missed"]
+
+
+def test_a_ring_that_was_lost_casts_no_shadow_on_the_next() -> None:
+    stage = ringing()
+    cut_off(stage)
+    stage.does(Tick(), after=LOST_S)
+    stage.does(LinkUp("alice", "alice"))
+    assert Tone("ringback") in stage.does(Pressed("flat-1"))
+    assert stage.call.deadline == stage.mono + 30
 
 
 def test_the_talking_link_vanishes_the_call_ends_and_the_next_press_works() -> None:

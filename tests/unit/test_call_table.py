@@ -8,6 +8,7 @@ from pathlib import Path
 
 from device.core.effects import (
     Effect,
+    GiveUp,
     Lamp,
     Note,
     RecordCall,
@@ -35,7 +36,10 @@ from device.core.events import (
     Pressed,
     RosterChanged,
     SignalingDown,
+    StrikeFailed,
     StrikeLowered,
+    StrikeReleased,
+    StrikeStuck,
     Stuck,
     TamperIs,
     Tick,
@@ -108,6 +112,26 @@ def forced(stage: CallStage) -> list[Effect]:
     return stage.does(ContactIs("main", open=True))
 
 
+def all_is_lost(stage: CallStage, for_s: float = 0.0) -> list[Effect]:
+    """The network goes: all links, and the server with them."""
+    effects = [effect for link in stage.links for effect in stage.does(LinkDown(link, link))]
+    effects += stage.does(SignalingDown("gone"))
+    return effects + (stage.does(Tick(), for_s) if for_s else [])
+
+
+def stuck(stage: CallStage, for_s: float = 0.0) -> list[Effect]:
+    """Somebody inside opens the door, and its strike cannot be lowered."""
+    stage.does(ExitPressed("main"))
+    stage.does(StrikeReleased("main"))
+    effects = stage.does(StrikeStuck("main", "test"), 3)
+    return stage.does(Tick(), for_s) if for_s else effects
+
+
+def lowered_late(stage: CallStage) -> list[Effect]:
+    stuck(stage)
+    return stage.does(StrikeLowered("main"), 1)
+
+
 EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "flat-1 pressed": happens(Pressed("flat-1")),
     "flat-2 pressed": happens(Pressed("flat-2")),
@@ -136,6 +160,8 @@ EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "30 s pass": happens(Tick(), 30),
     "300 s pass": happens(Tick(), 300),
     "the server goes": happens(SignalingDown("gone")),
+    "server and links are lost": all_is_lost,
+    "server and links are lost for 10 s": lambda stage: all_is_lost(stage, 10),
     "the server comes": lambda stage: stage.does(welcome()),
     "the roster expires": happens(RosterChanged(None)),
     "the camera fails": happens(HardwareFault("camera", "test")),
@@ -152,6 +178,10 @@ EVENTS: dict[str, Callable[[CallStage], list[Effect]]] = {
     "a button comes free": happens(Unstuck("flat-1")),
     "the card fails": happens(Warned("storage", True)),
     "the strike is lowered": happens(StrikeLowered("main")),
+    "the strike does not move": happens(StrikeFailed("main", "test")),
+    "the released strike stays up": stuck,
+    "the released strike stays up for 5 s": lambda stage: stuck(stage, 5),
+    "the strike that stayed up comes down": lowered_late,
 }
 
 
@@ -172,7 +202,7 @@ def describe(stage: CallStage, effects: list[Effect]) -> str:
                 parts.append(f"tone {name or 'off'}")
             case ReleaseStrike(door, _):
                 parts.append(f"opens {door}")
-            case Note("warning", what):
+            case Note("warning" | "critical", what):
                 parts.append(f"warns {what}")
             case TakeSnapshot():
                 parts.append("takes a picture")
@@ -184,6 +214,8 @@ def describe(stage: CallStage, effects: list[Effect]) -> str:
                 parts.append(f"sends the picture if it rang {answerer}")
             case RecordCall(outcome=outcome):
                 parts.append(f"records {outcome}")
+            case GiveUp():
+                parts.append("ends the daemon")
             case Tell(message):
                 parts.append(f"tells {type(message).__name__}")
     return ", ".join(parts)
