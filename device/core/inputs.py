@@ -29,7 +29,7 @@ class Inputs:
 
     def __init__(self, rules: PanelRules) -> None:
         self._bells = Press(rules.long_press_s)
-        self._exits = Press({})
+        self._exits = Press({}, believing=True)
         self._levels: Settle[str] = Settle()
 
     def handle(self, event: Event, now: Instant) -> list[Event]:
@@ -49,6 +49,10 @@ class Inputs:
             case _:
                 return [*self._bells.handle(event, now), *self._exit_events(event, now), *self._settled(now)]
         return self._settled(now)
+
+    def attended(self) -> None:
+        """Somebody saw to whoever is at the door."""
+        self._bells.attended()
 
     @property
     def deadline(self) -> float | None:

@@ -2,11 +2,12 @@
 
 A press is reported at its leading edge, so bounce costs the visitor nothing; whatever the contact does within
 `LOCKOUT_S` after its last change is bounce. A contact that stays closed is reported once as held, where that means
-something, and after `STUCK_S` as stuck.
+something, and after `STUCK_S` as stuck. So is one that chatters, since it is wet or loose: it would ring without end.
 """
 
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.core.events import Edge, Event, Held, Instant, Pressed, Stuck, Unstuck
 
@@ -15,6 +16,15 @@ LOCKOUT_S = 0.05
 
 STUCK_S = 30.0
 """Nobody holds a door button for half a minute; ice and vandals do."""
+
+
+CHATTER, CHATTER_S = 20, 60.0
+"""More presses than this within this time are no finger's, unless somebody came in between. Those within a second of
+another are one: somebody who is in a hurry, or a child, makes twenty in no time, and stops.
+"""
+
+STILL_S = 60.0
+"""A contact that chattered is believed again when it was open for so long."""
 
 
 @dataclass(slots=True)
@@ -28,19 +38,31 @@ class _Contact:
     held_at: float | None = None
     stuck_at: float | None = None
     stuck: bool = False
+    chatters: bool = False
+    pressed_at: deque[float] = field(default_factory=lambda: deque(maxlen=CHATTER + 1))  # a second apart, at least
 
 
 class Press:
-    """Debounces every button of the panel; `long_press_s` says after how long which button counts as held."""
+    """Debounces every button of the panel; `long_press_s` says after how long which button counts as held.
 
-    def __init__(self, long_press_s: Mapping[str, float]) -> None:
+    `believing`: however often one is pressed, each press counts. For the way out: who hammers at an exit button is in a
+    hurry, and is not to be shut in.
+    """
+
+    def __init__(self, long_press_s: Mapping[str, float], *, believing: bool = False) -> None:
         self._long_press_s = long_press_s
+        self._believing = believing
         self._contacts: dict[str, _Contact] = {}
 
     def handle(self, event: Event, now: Instant) -> list[Event]:
         if isinstance(event, Edge):
             return self._settle(event.at) + self._edge(event)
         return self._settle(now.mono)
+
+    def attended(self) -> None:
+        """Somebody saw to the visitor: what was pressed before does not count as chatter."""
+        for contact in self._contacts.values():
+            contact.pressed_at.clear()
 
     @property
     def deadline(self) -> float | None:
@@ -53,19 +75,23 @@ class Press:
         contact = self._contacts.setdefault(edge.button, _Contact())
         contact.closed = edge.pressed
         if not edge.pressed:
-            contact.held_at = contact.stuck_at = None
-            contact.settled_at = edge.at + LOCKOUT_S if contact.down else None
+            contact.held_at = None
+            contact.settled_at = edge.at + (STILL_S if contact.chatters else LOCKOUT_S) if contact.down else None
             return []
         contact.settled_at = None
-        if not contact.stuck:
+        if not contact.stuck and contact.stuck_at is None:
             contact.stuck_at = edge.at + STUCK_S
         fresh = not contact.down
         if fresh and contact.released_at is not None and edge.at < contact.released_at:
             contact.down, fresh = True, False  # bounce that we heard of late: it was not released yet
         if fresh:
             contact.down, contact.down_at, contact.held = True, edge.at, False
+            if not self._believing and _chatters(contact, edge.at):
+                contact.chatters = contact.stuck = True
+                contact.stuck_at = None
+                return [Stuck(edge.button)]
         after_s = self._long_press_s.get(edge.button)
-        if after_s is not None and not contact.held:
+        if after_s is not None and not contact.held and not contact.chatters:
             contact.held_at = contact.down_at + after_s
         return [Pressed(edge.button)] if fresh else []
 
@@ -74,7 +100,10 @@ class Press:
         for button, contact in self._contacts.items():
             if contact.settled_at is not None and contact.settled_at <= now:
                 contact.released_at, contact.settled_at = contact.settled_at, None
-                contact.down = False
+                contact.down, contact.stuck_at = False, None
+                if contact.chatters:
+                    contact.chatters = False
+                    contact.pressed_at.clear()
                 if contact.stuck:
                     contact.stuck = False
                     events.append(Unstuck(button))
@@ -87,3 +116,12 @@ class Press:
                 contact.stuck = True
                 events.append(Stuck(button))
         return events
+
+
+def _chatters(contact: _Contact, at: float) -> bool:
+    """Remember a press, and whether there were too many in too short a time."""
+    pressed = contact.pressed_at
+    if pressed and at - pressed[-1] < 1.0:
+        return False
+    pressed.append(at)
+    return len(pressed) > CHATTER and at - pressed[0] <= CHATTER_S

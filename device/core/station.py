@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from device.core.authority import Authority
 from device.core.call import Call
-from device.core.effects import Effect, KeepRoster, Note, Tell
+from device.core.effects import Effect, KeepRoster, Note, RecordCall, Tell
 from device.core.events import (
     CodeJudged,
     ContactEdge,
@@ -65,6 +65,8 @@ class Station:
             for outcome in self._step(waiting.popleft(), now):
                 if isinstance(outcome, Effect):
                     effects.append(outcome)
+                    if isinstance(outcome, RecordCall) and outcome.outcome in ("answered", "declined"):
+                        self._inputs.attended()
                 else:
                     waiting.append(outcome)
             waiting.extend(self._roster_in_force(now))

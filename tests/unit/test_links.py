@@ -20,6 +20,7 @@ from device.core.effects import (
 )
 from device.core.events import (
     ContactEdge,
+    Edge,
     Event,
     Instant,
     LinkLost,
@@ -35,6 +36,7 @@ from device.core.events import (
     Tick,
 )
 from device.core.links import HEARTBEAT_S, PENDING_S
+from device.core.press import CHATTER
 from device.core.rules import CallRules, DoorRules, LinkRules, PanelRules
 from device.core.station import Station
 from protocol.candidates import Candidate
@@ -43,10 +45,12 @@ from protocol.ids import new_token
 from protocol.keys import PrivateKey, new_key, public_jwk, thumbprint
 from protocol.messages import (
     Answer,
+    AnswerCall,
     Arrived,
     Close,
     DeviceCandidate,
     DeviceWelcome,
+    HangUp,
     Hello,
     Left,
     LinkClose,
@@ -555,3 +559,22 @@ def test_without_standing_links_one_is_made_for_the_ring_and_closed_after_it() -
         stage.mono += 6.1
         effects = stage.says(offer.link, Ping(id=number))
     assert SendControl(offer.link, LinkClose(reason="bye")) in effects
+
+
+def test_a_button_counts_however_often_it_is_pressed_as_long_as_somebody_answers() -> None:
+    """Many presses whom nobody sees to are a contact that chatters: `device.core.press`."""
+    stage = LinkStage()
+    link = stage.up()
+    for number in range(2 * CHATTER):
+        stage.does(Edge("flat-1", True, stage.mono + 1.5), after=1.5)
+        stage.does(Edge("flat-1", False, stage.mono))
+        call = stage.told[link].call
+        assert stage.told[link].phase == "ringing"
+        assert call is not None
+        stage.says(link, AnswerCall(id=2 * number + 1, call=call))
+        stage.says(link, HangUp(id=2 * number + 2, call=call))
+        assert stage.told[link].phase == "idle"
+    for _ in range(2 * CHATTER):
+        stage.does(Edge("flat-1", True, stage.mono + 1.5), after=1.5)
+        stage.does(Edge("flat-1", False, stage.mono))
+    assert "buttons" in stage.station.faults

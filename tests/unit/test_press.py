@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.core.events import Edge, Event, Instant, Pressed, Stuck, Tick, Unstuck
-from device.core.press import LOCKOUT_S, STUCK_S, Press
+from device.core.press import CHATTER, CHATTER_S, LOCKOUT_S, STILL_S, STUCK_S, Press
 
 
 def feed(press: Press, *edges: tuple[float, bool]) -> list[Event]:
@@ -54,6 +54,62 @@ def test_a_stuck_button_is_reported_once_and_once_when_it_comes_free() -> None:
     assert press.handle(Tick(), stuck) == []
     feed(press, (40.0, False))
     assert press.handle(Tick(), Instant(40.0 + LOCKOUT_S, 0)) == [Unstuck("flat-1")]
+
+
+def test_a_contact_that_bounces_without_end_is_stuck_too() -> None:
+    press = Press({})
+    bounces = [(1.0 + i * 0.02, i % 2 == 0) for i in range(int((STUCK_S + 1) / 0.02))]
+    assert feed(press, *bounces) == [Pressed("flat-1"), Stuck("flat-1")]
+    assert press.handle(Tick(), Instant(bounces[-1][0] + LOCKOUT_S, 0)) == [Unstuck("flat-1")]
+
+
+# A contact that chatters: wet, or loose
+
+
+def presses(count: int, begin: float = 1.0, every_s: float = 1.5) -> list[tuple[float, bool]]:
+    return [(begin + i * every_s + gap, closed) for i in range(count) for gap, closed in ((0.0, True), (0.2, False))]
+
+
+def test_a_contact_that_chatters_is_stuck_and_rings_no_more() -> None:
+    press = Press({"flat-1": 1.5})
+    events = feed(press, *presses(CHATTER + 30))
+    assert events == [Pressed("flat-1")] * CHATTER + [Stuck("flat-1")]
+
+
+def test_a_contact_that_chattered_is_believed_when_it_was_still_for_a_minute() -> None:
+    press = Press({})
+    feed(press, *presses(CHATTER + 10))
+    last = 1.0 + (CHATTER + 9) * 1.5 + 0.2
+    assert press.deadline == last + STILL_S
+    again = last + STILL_S - 1
+    assert feed(press, (again, True), (again + 0.2, False)) == [], "not yet"
+    assert press.handle(Tick(), Instant(last + STILL_S, 0)) == []
+    assert press.handle(Tick(), Instant(again + 0.2 + STILL_S, 0)) == [Unstuck("flat-1")]
+    assert feed(press, *presses(CHATTER, begin=300.0)) == [Pressed("flat-1")] * CHATTER, "as if nothing had been"
+
+
+def test_a_chattering_contact_that_stays_closed_at_last_is_still_stuck() -> None:
+    press = Press({"flat-1": 1.5})
+    feed(press, *presses(CHATTER + 1))
+    feed(press, (60.0, True))
+    assert press.deadline is None
+    assert press.handle(Tick(), Instant(1000.0, 0)) == []
+
+
+def test_who_hammers_at_the_button_in_a_hurry_is_no_chatter() -> None:
+    assert feed(Press({}), *presses(60, every_s=0.3)) == [Pressed("flat-1")] * 60
+
+
+def test_twenty_visitors_in_a_minute_whom_somebody_saw_to_are_twenty_visitors() -> None:
+    press = Press({})
+    for number in range(3 * CHATTER):
+        assert feed(press, *presses(1, begin=1.0 + 1.5 * number)) == [Pressed("flat-1")]
+        press.attended()
+
+
+def test_a_button_that_is_pressed_often_all_day_does_not_chatter() -> None:
+    every_s = CHATTER_S / CHATTER + 0.01
+    assert feed(Press({}), *presses(500, every_s=every_s)) == [Pressed("flat-1")] * 500
 
 
 def test_buttons_do_not_disturb_each_other() -> None:
