@@ -23,8 +23,10 @@ CHATTER, CHATTER_S = 20, 60.0
 another are one: somebody who is in a hurry, or a child, makes twenty in no time, and stops.
 """
 
-STILL_S = 60.0
-"""A contact that chattered is believed again when it was open for so long."""
+STILL_S = 10.0
+"""A contact that chattered is believed again when it was open for so long: whoever comes after somebody who hammered at
+it is not left with nothing.
+"""
 
 
 @dataclass(slots=True)
