@@ -24,9 +24,12 @@ def _writing(rig: Rig, folder: str, name: str) -> Callable[[], None]:
 
     The file is new under a name of its own until it is whole; that takes a moment, and may be over when it is seen.
     """
+    rig.pi.run("rm", "-f", "/run/before")
     looks = f"[ -d {folder} ] || install -d -o doorward -g doorward -m 0700 {folder}; touch -r {folder} /run/before; "
     looks += f'until compgen -G "{folder}/.{name}.new" || [ {folder} -nt /run/before ]; do :; done'
-    return rig.pi.later(looks, 300)
+    seen = rig.pi.later(looks, 300)
+    rig.pi.sh("until [ -e /run/before ]; do sleep 0.2; done")  # it watches
+    return seen
 
 
 def _is_cut_and_comes_back(rig: Rig, journal: Journal) -> None:
