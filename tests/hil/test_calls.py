@@ -83,6 +83,7 @@ def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
     figures.note("calls_in_a_row", CALLS)
 
 
+@pytest.mark.long
 @pytest.mark.needs("unplugged")
 def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()

@@ -83,6 +83,7 @@ systemctl show {UNIT} -p NRestarts -p RestartUSecNext
 """
 
 
+@pytest.mark.long
 def test_the_pause_between_starts_is_bounded_and_forgotten_once_the_door_is_armed(rig: Rig, journal: Journal) -> None:
     """systemd before 254 knows no growing pause, and says nothing of the next one."""
     pause = rig.pi.sh(KILLED_AGAIN_AND_AGAIN, 300).strip()

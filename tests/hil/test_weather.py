@@ -61,6 +61,7 @@ def test_a_network_that_comes_an_hour_late_is_taken_up(rig: Rig, home: House, jo
     _rings(rig, home)
 
 
+@pytest.mark.long
 @pytest.mark.needs("renumbered")
 def test_another_address_is_taken_up(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
