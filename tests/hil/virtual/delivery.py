@@ -60,6 +60,8 @@ def virtual_rig(site: Site, folder: Path) -> Iterator[VirtualRig]:
         provision(pi.hands, site)
         pi.hands.run("systemctl", "restart", UNIT, timeout=120)
         wait_until("the door station is armed", lambda: "armed" in _log(pi.hands), 180)
+        # It does so once sound and camera are open, or have failed.
+        wait_until("it looks for its server", lambda: "signaling-down" in _log(pi.hands), 180)
         wait_until("all that it lacks is its server", lambda: _lacks(pi.hands) == "offline", 240)
         pi.save(READY)
         yield VirtualRig(pi, net, pins(), site)
