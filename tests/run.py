@@ -23,8 +23,10 @@ PATIENT = {"hil": {"DOORWARD_TEST_TIMEOUT_SCALE": "6"}}
 """An emulated door takes its time."""
 
 REPORTS = Path("build/reports")
-AHEAD = {"hil": ("tests.hil.virtual", "build")}
-"""Of a lane what takes minutes, begun with the first lane: both have one processor's worth of work."""
+AHEAD = {"hil": ("tests.hil.virtual", "image")}
+"""Of a lane what takes minutes, begun with the first lane: both have one processor's worth of work. What has a clock in
+it, as the emulated Pi's boot, is left to the lane itself.
+"""
 
 
 @dataclass

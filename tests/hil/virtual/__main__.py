@@ -14,12 +14,14 @@ from tests.hil.virtual.machine import KERNEL, QEMU, SHAPE, accelerator, missing
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("do", choices=("build", "shell"))
+    parser.add_argument("do", choices=("image", "build", "shell"))  # image: nothing is emulated yet
     do = parser.parse_args().do
     if reason := missing():
         print(f"virtual-pi: {reason}", file=sys.stderr)
         return 1
     image = build_image(CACHE)
+    if do == "image":
+        return 0
     disk = booted(CACHE, image)
     print(
         f"virtual-pi: {image.folder}: kernel, initrd and disk; {disk}: with the firmware, and a snapshot of it running"
