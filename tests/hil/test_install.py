@@ -18,7 +18,7 @@ PACKAGES = "doorward-device doorward-signaling"
 ROOT = Path(__file__).parents[2]
 EMPTY = f"""
 export DEBIAN_FRONTEND=noninteractive
-apt-get purge -y {PACKAGES}
+dpkg --purge {PACKAGES}
 rm -rf /var/lib/doorward* /etc/doorward* /opt/doorward
 """
 LATER = "99.0"
