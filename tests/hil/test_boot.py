@@ -24,6 +24,7 @@ def test_cold_boot_to_armed(rig: Rig, journal: Journal) -> None:
     journal.wait_for("nobody-reached")
 
 
+@pytest.mark.long
 def test_a_clock_at_1970_does_not_silence_the_button(rig: Rig, journal: Journal) -> None:
     rig.set_clock(86400)
     rig.pi.run("systemctl", "restart", "--no-block", UNIT)

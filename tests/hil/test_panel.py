@@ -38,6 +38,7 @@ def test_a_bouncing_contact_is_one_press(rig: Rig, journal: Journal, pattern: st
     pytest.skip(f"no pattern was replayed in time: the last one's edges were {late_us} µs late at most")
 
 
+@pytest.mark.long
 def test_a_stuck_button_is_reported_once_and_the_other_still_rings(rig: Rig, journal: Journal) -> None:
     rig.press("flat-1")
     journal.wait_for("nobody-reached")
