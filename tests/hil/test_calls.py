@@ -13,12 +13,13 @@ from tests.hil.journal import Journal
 from tests.hil.rig import Rig
 from tests.hil.scenes import light_side, street
 
-CALLS = 5 if os.environ.get("DOORWARD_HIL") == "short" else 100
-"""Calls in a row: few in `make test`, a hundred in `make hil`."""
+CALLS = int(os.environ.get("DOORWARD_CALLS", "100"))
+"""Calls in a row."""
 
 VISITOR_HZ = 1000
 
 
+@pytest.mark.long
 @pytest.mark.needs("camera")
 def test_press_rings_shows_an_early_picture_and_the_door_opens(
     rig: Rig, home: House, journal: Journal, tmp_path: Path
@@ -63,6 +64,7 @@ def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path:
     alice.wait_for_phase("idle", 60)
 
 
+@pytest.mark.long
 def test_calls_in_a_row(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
     journal.wait_for("ready", 120)
