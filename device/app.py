@@ -160,6 +160,7 @@ class Daemon:
             await self._close()
 
     async def _live(self, tasks: asyncio.TaskGroup) -> None:
+        remember_strikes(self._config)
         armed = self._arm()
         socket = ControlSocket(Path(self._config.control_socket), self._support.answer)
         owned = [tasks.create_task(self._serve_inbox()), tasks.create_task(socket.run())]
@@ -191,7 +192,6 @@ class Daemon:
 
     def _arm(self) -> bool:
         """Claim the buttons' lines; the service is ready once they are ours."""
-        remember_strikes(self._config)
         self._attempt("buttons", self._panel.open)
         if "buttons" in self._failed:
             return False
