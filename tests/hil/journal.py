@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.harness.processes import SCALE
-from tests.hil.rig import Rig
+from tests.hil.rig import UNIT, Rig
 
 LOOK_S = 0.4
 """Looking costs an emulated machine some of this."""
@@ -37,6 +37,14 @@ class Journal:
     def mark(self) -> None:
         """What was logged so far is no longer waited for."""
         self._mark = len(self._rig.journal())
+
+    def restart(self, clock: float | None = None) -> None:
+        """Start the daemon anew, at this time (UTC, seconds); what the one before logged is no longer waited for."""
+        self._rig.pi.run("systemctl", "stop", UNIT, timeout=120)
+        if clock is not None:
+            self._rig.set_clock(clock)
+        self.mark()
+        self._rig.pi.run("systemctl", "start", "--no-block", UNIT)
 
     def rewind(self) -> None:
         """The power came back: what is logged since counts from its beginning."""

@@ -26,8 +26,7 @@ def test_cold_boot_to_armed(rig: Rig, journal: Journal) -> None:
 
 @pytest.mark.long
 def test_a_clock_at_1970_does_not_silence_the_button(rig: Rig, journal: Journal) -> None:
-    rig.set_clock(86400)
-    rig.pi.run("systemctl", "restart", "--no-block", UNIT)
+    journal.restart(clock=86400)
     journal.wait_for("armed", 240)
     assert int(rig.pi.sh("date +%s")) > rig.site.rosters[DEVICE].issued, "it is raised to what is known"
     rig.press("flat-1")
@@ -38,8 +37,7 @@ def test_a_clock_at_1970_does_not_silence_the_button(rig: Rig, journal: Journal)
 @pytest.mark.long
 def test_an_expired_certificate_is_said_and_the_button_answers(rig: Rig, home: House, journal: Journal) -> None:
     home.start_server()
-    rig.set_clock(time.time() + 3 * YEAR_S)
-    rig.pi.run("systemctl", "restart", "--no-block", UNIT)
+    journal.restart(clock=time.time() + 3 * YEAR_S)
     assert "expired" in journal.wait_for("signaling-down", 120)["why"]
     rig.press("flat-1")
     rig.release("flat-1")

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.ears import standing_out
 from tests.hil.house import House
 from tests.hil.journal import Journal
-from tests.hil.rig import STATE, UNIT, Rig
+from tests.hil.rig import STATE, Rig
 
 NOBODY_HZ = 1400
 """Is in the tones that say that nobody was reached."""
@@ -30,9 +30,8 @@ def _answers_alone(rig: Rig, journal: Journal) -> None:
         assert standing_out(heard.result(), NOBODY_HZ) > 20
 
 
-def _starts_anew(rig: Rig, journal: Journal) -> None:
-    journal.mark()
-    rig.pi.run("systemctl", "restart", "--no-block", UNIT)
+def _starts_anew(journal: Journal) -> None:
+    journal.restart()
     journal.wait_for("signaling-down", 240)
 
 
@@ -78,7 +77,7 @@ def test_another_address_is_taken_up(rig: Rig, home: House, journal: Journal) ->
 @pytest.mark.long
 def test_a_full_card_keeps_nobody_from_an_answer(rig: Rig, journal: Journal) -> None:
     rig.pi.sh(FULL)
-    _starts_anew(rig, journal)
+    _starts_anew(journal)
     _answers_alone(rig, journal)
     assert "storage" in _faults(rig)
     rig.pi.sh(f"rm {STATE}/ballast")
@@ -90,7 +89,7 @@ def test_a_full_card_keeps_nobody_from_an_answer(rig: Rig, journal: Journal) -> 
 def test_a_card_that_can_only_be_read_keeps_nobody_from_an_answer(rig: Rig, journal: Journal) -> None:
     """As the kernel leaves it that finds its file system spoilt; an overlay on it can be written."""
     rig.pi.sh("echo u > /proc/sysrq-trigger; until grep ' / .* ro,' /proc/mounts; do sleep 1; done")
-    _starts_anew(rig, journal)
+    _starts_anew(journal)
     _answers_alone(rig, journal)
     assert "storage" in _faults(rig)
 
