@@ -11,10 +11,9 @@ import random
 import signal
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, TypeVar
 
 import structlog
 
@@ -23,28 +22,26 @@ from device.adapters.metrics import Metrics
 from device.adapters.service import SystemdService
 from device.adapters.store import Clock, FileStore
 from device.adapters.wss import WebsocketsSignaling, tls_context
-from device.codes import FileCodes, judge
+from device.codes import FileCodes
 from device.config import Config
-from device.core import effects as do
 from device.core.authority import Authority
 from device.core.events import (
     Event,
     HardwareBack,
     HardwareFault,
-    RosterKept,
     SignalingDown,
     SignalingUp,
     SoundStarted,
-    StrikeFailed,
     Tick,
-    Warned,
 )
 from device.core.rules import LinkRules
 from device.core.station import Station
 from device.dates import Dates
 from device.errors import HardwareError
 from device.identity import DeviceIdentity, current_identity
-from device.ports import EncodedFrame, LampPattern, Peers, Sound, ToneName, VideoSource
+from device.keeping import Keeping
+from device.performer import Performer
+from device.ports import EncodedFrame, Peers, Sound, VideoSource
 from device.rosters import load_rosters
 from device.support import Support
 from device.visits import Visits
@@ -57,7 +54,7 @@ from device.wiring import (
     panel_rules,
     remember_strikes,
 )
-from protocol.codec import encode
+from device.work import Work
 from protocol.errors import DoorwardError
 from protocol.ids import new_token
 
@@ -68,7 +65,6 @@ SAVE_TIME_S = 3600
 JUDGE_S = 60
 ARM_AGAIN_S = 2.0
 WARM_UP_S = 10.0
-T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -104,16 +100,12 @@ class Daemon:
         self._started = time.monotonic()
         self._service = SystemdService()
         self._store = FileStore(Path(config.state))
-        self._codes = FileCodes(Path(config.state))
         self._clock = Clock(self._store.load_time())
         self._signaling = WebsocketsSignaling(identity.signaling, context, self._post)
         self._panel = build_panel(config, self._post)
         self._sound: Sound | None = None
         self._video: VideoSource | None = None
         self._peers: Peers | None = None
-        self._tone: ToneName | None = None
-        self._lamp: LampPattern = "off"
-        self._tasks: asyncio.TaskGroup | None = None
         self._welcomed = asyncio.Event()
         self._camera_settled = asyncio.Event()
         self._authority = Authority(
@@ -133,9 +125,20 @@ class Daemon:
         self._main: asyncio.Task[None] | None = None
         self._online = False
         self._restarting = False
-        self._storing = asyncio.Lock()
-        self._lingering: set[asyncio.Task[Any]] = set()
-        self._visits = Visits(Path(config.state), config.snapshots, self._linger, self._store_now, self._written)
+        self._work = Work()
+        self._keeping = Keeping(self._work, self._post)
+        self._visits = Visits(Path(config.state), config.snapshots, self._keeping, self._work)
+        self._performer = Performer(
+            self._panel,
+            self._signaling.send,
+            self._clock,
+            self._store,
+            FileCodes(Path(config.state)),
+            self._keeping,
+            self._visits,
+            self._work,
+            self._post,
+        )
         self._support = Support(
             config,
             identity,
@@ -152,7 +155,7 @@ class Daemon:
         """Until SIGTERM or SIGINT. An unexpected death of any task ends all of it, and the service starts anew."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
+                self._work.begin(tasks)
                 main = self._main = tasks.create_task(self._live(tasks))
                 for number in (signal.SIGTERM, signal.SIGINT):
                     self._loop.add_signal_handler(number, main.cancel)
@@ -169,14 +172,15 @@ class Daemon:
         self._post(Tick())
         try:
             self._dates.judge()
-            self._linger(self._visits.open())
+            self._work.linger(self._visits.open())
             sound = await asyncio.to_thread(build_sound, self._config, self._post)
             self._sound = sound
             self._attempt("loudspeaker", sound.open)
-            sound.tone(self._tone)
+            self._performer.sound_opened(sound)
             self._post(SoundStarted())
             video, peers = await asyncio.to_thread(self._build_links, sound)
             self._video, self._peers = video, peers
+            self._performer.links_built(video, peers)
             self._attempt("camera", video.open)
             await self._warm_up(video, peers)
             owned.append(tasks.create_task(self._signaling.run()))
@@ -187,18 +191,16 @@ class Daemon:
             gc.freeze()
             await asyncio.Event().wait()
         finally:
-            for task in (*owned, *self._lingering):
+            for task in owned:
                 task.cancel()
+            self._work.end()
 
     def _arm(self) -> bool:
         """Claim the buttons' lines; the service is ready once they are ours."""
         self._attempt("buttons", self._panel.open)
         if "buttons" in self._failed:
             return False
-        if "strike" in self._failed:  # asked for before it was ours: it can be released now
-            self._failed.discard("strike")
-            self._post(HardwareBack("strike"))
-        self._panel.lamp(self._lamp)  # what was to shine before there was a lamp to shine
+        self._performer.panel_opened()
         log.info("armed", after_s=self._age())
         self._service.ready()
         return True
@@ -227,7 +229,7 @@ class Daemon:
             await asyncio.wait_for(self._camera_settled.wait(), WARM_UP_S)
         except TimeoutError:
             self._post(HardwareFault("camera", "no picture within 10 s of starting"))
-            self._linger(self._late_camera(seen, stop))
+            self._work.linger(self._late_camera(seen, stop))
         else:
             stop()
         link = new_token()
@@ -269,7 +271,7 @@ class Daemon:
                 self._online = isinstance(event, SignalingUp)
             now = self._clock.now()
             for effect in self._station.handle(event, now):
-                self._perform(effect)
+                self._performer.perform(effect)
             self._service.alive(now.mono)
             self._service.status(self._support.standing())
             if self._restarting and self._station.quiet and self._main is not None:
@@ -288,88 +290,7 @@ class Daemon:
         except TimeoutError:
             return Tick()
 
-    # Effects
-
-    def _perform(self, effect: do.Effect) -> None:
-        """Never blocks: slow effects go to an owned task, and what becomes of them comes back as an event."""
-        peers = self._peers
-        match effect:
-            case do.Note(level, event, fields):
-                getattr(log, level)(event, **fields)
-            case do.Tell(message):
-                self._signaling.send(message)
-            case do.Lamp(pattern):
-                self._lamp = pattern
-                self._panel.lamp(pattern)
-            case do.Tone(name):
-                self._tone = name
-                if self._sound is not None:
-                    self._sound.tone(name)
-            case do.ReleaseStrike(door, seconds):
-                self._release(door, seconds)
-            case do.GiveUp(why):
-                raise HardwareError(why)
-            case do.JudgeCode(code):
-                self._own(judge(self._codes, code, self._post))
-            case do.KeepRoster(signed):
-                self._clock.raise_to(signed.roster.issued)
-                self._store_later(self._store.keep_roster, effect)
-            case do.RecordCall():
-                self._store_later(self._store.record_call, effect)
-            case do.TakeSnapshot():
-                self._visits.take(effect, self._video)
-            case do.SettleSnapshot():
-                self._visits.settle(effect)
-            case _ if peers is None:
-                log.error("effect-before-start", effect=type(effect).__name__)
-            case do.OpenLink(link, ice_servers):
-                peers.open_link(link, ice_servers)
-            case do.AcceptAnswer(link, sdp, fingerprint):
-                peers.accept(link, sdp, fingerprint)
-            case do.AddCandidate(link, candidate):
-                peers.add_candidate(link, candidate)
-            case do.SendControl(link, message):
-                peers.send(link, encode(message))
-            case do.ShowVideo(link, on):
-                peers.show_video(link, on)
-            case do.Talk(link, on):
-                peers.talk(link, on)
-            case do.CloseLink(link):
-                peers.close_link(link)
-            case do.TellHistory() | do.SendSnapshot():
-                self._visits.answer(effect, peers)
-
-    def _store_later(self, write: Callable[[T], None], value: T) -> None:
-        self._own(self._store_now(write, value))
-
-    async def _store_now(self, write: Callable[[T], None], value: T) -> None:
-        try:
-            async with self._storing:  # one after the other, in the order of the effects
-                await asyncio.to_thread(write, value)
-        except OSError as error:
-            log.error("storage", why=str(error))
-            self._post(Warned("storage", True))
-        else:
-            self._post(Warned("storage", False))
-            if isinstance(value, do.KeepRoster):
-                self._post(RosterKept(value.signed.digest))
-
-    async def _written(self) -> None:
-        """Wait until what was to be written before now is on the card, or has failed."""
-        async with self._storing:
-            pass
-
-    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        if self._tasks is None:
-            raise RuntimeError("effects are performed while the daemon runs")
-        return self._tasks.create_task(work)
-
-    def _linger(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """The same, for what may take its time, and is not waited for at the end."""
-        task = self._own(work)
-        self._lingering.add(task)
-        task.add_done_callback(self._lingering.discard)
-        return task
+    # Surroundings
 
     def _attempt(self, what: str, open_it: Callable[[], None]) -> None:
         """A door without its camera is still a door: go on, and show the fault; the same one again is no news."""
@@ -386,19 +307,10 @@ class Daemon:
             self._failed.discard(what)
             self._post(HardwareBack(what))
 
-    def _release(self, door: str, seconds: float) -> None:
-        try:
-            self._panel.release_strike(door, seconds)
-        except HardwareError as error:
-            self._failed.add("strike")
-            self._post(StrikeFailed(door, str(error)))
-
-    # Surroundings
-
     async def _watch_dates(self) -> None:
         """Judge the dates every minute; keep the time every hour."""
         while True:
-            await self._store_now(self._store.save_time, self._clock.certain())
+            await self._keeping.now(self._store.save_time, self._clock.certain())
             for _ in range(SAVE_TIME_S // JUDGE_S):
                 self._dates.judge()
                 await asyncio.sleep(JUDGE_S)

@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
 
 import structlog
 
@@ -12,8 +10,10 @@ from device.adapters.store import FileStore
 from device.config import SnapshotConfig
 from device.core.effects import RecordCall, SendSnapshot, SettleSnapshot, TakeSnapshot, TellHistory
 from device.errors import HardwareError
+from device.keeping import Keeping
 from device.ports import Peers, VideoSource
 from device.snapshots import Picture, Snapshots
+from device.work import Work
 from protocol.codec import CONTROL_LIMIT, encode
 from protocol.messages import History, PastCall, RefusalCode, Refused, Snapshot
 
@@ -23,55 +23,42 @@ TOLD = 100
 PICTURE_S = 3.0
 """How long an answer waits for a picture that is still being taken; a page waits a little longer."""
 
+STARTING_S = 15.0
+"""How long the picture of a visitor waits for a camera that is not there yet; after that nobody stands there."""
+
 log = structlog.get_logger()
 
 
-class Own(Protocol):
-    """Runs a coroutine as a task that the daemon owns."""
-
-    def __call__(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]: ...
-
-
 class Visits:
-    """`store` writes to the card, one thing after the other, and shows a fault if that fails; `written` waits until all
-    that was to be written is. On the event loop.
-    """
+    """`state` is the folder of calls and pictures. On the event loop."""
 
-    def __init__(
-        self,
-        state: Path,
-        config: SnapshotConfig,
-        own: Own,
-        store: Callable[[Callable[[Any], None], Any], Coroutine[Any, Any, None]],
-        written: Callable[[], Coroutine[Any, Any, None]],
-    ) -> None:
+    def __init__(self, state: Path, config: SnapshotConfig, keeping: Keeping, work: Work) -> None:
         self._journal = FileStore(state)
         self._snapshots = Snapshots(state, config.limit, config.limit_mb * 1_000_000)
         self._config = config
-        self._own = own
-        self._store = store
-        self._written = written
-        self._keeping: set[asyncio.Task[None]] = set()
+        self._keeping = keeping
+        self._work = work
+        self._under_way: set[asyncio.Task[None]] = set()
         self._pictures: dict[str, asyncio.Task[Picture | None]] = {}
         self._busy: set[str] = set()
 
     async def open(self) -> None:
         """Bring what is on the card within the limits; nothing stays where nothing is to be kept."""
         limit = 0 if self._config.keep == "none" else self._config.limit
-        await self._store(lambda most: self._snapshots.trim(limit=most), limit)
+        await self._keeping.now(lambda most: self._snapshots.trim(limit=most), limit)
 
-    def take(self, effect: TakeSnapshot, video: VideoSource | None) -> None:
-        if video is not None:
-            self._pictures[effect.call] = self._own(self._taken(effect, video))
+    def take(self, effect: TakeSnapshot, camera: asyncio.Future[VideoSource]) -> None:
+        """A door that is still starting has no camera yet; its first visitor is pictured as soon as it has."""
+        self._pictures[effect.call] = self._work.linger(self._taken(effect, camera))
 
     def settle(self, effect: SettleSnapshot) -> None:
         picture = self._pictures.pop(effect.call, None)
         if picture is None:
             return
         if effect.keep:
-            keeping = self._own(self._kept(picture))
-            self._keeping.add(keeping)
-            keeping.add_done_callback(self._keeping.discard)
+            task = self._work.linger(self._kept(picture))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         else:
             picture.cancel()
 
@@ -81,20 +68,22 @@ class Visits:
             _refuse(effect, peers, "too-fast", "one after the other")
             return
         self._busy.add(effect.link)
-        self._own(self._answered(effect, peers))
+        self._work.linger(self._answered(effect, peers))
 
     # Pictures
 
-    async def _taken(self, effect: TakeSnapshot, video: VideoSource) -> Picture | None:
+    async def _taken(self, effect: TakeSnapshot, camera: asyncio.Future[VideoSource]) -> Picture | None:
         """Held in memory: the picture of somebody who is answered never touches the card."""
-        from device.media.jpeg import to_jpeg  # noqa: PLC0415 - PyAV's import must not delay the button
-
+        pressed = time.monotonic()
         await asyncio.sleep(effect.after_s)
-        still = await video.snapshot()
+        await asyncio.wait([camera], timeout=STARTING_S)
+        still = await camera.result().snapshot() if camera.done() else None
         if still is None:
             log.warning("no-snapshot", why="the camera gave no picture")
             return None
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(effect.at + effect.after_s))
+        from device.media.jpeg import to_jpeg  # noqa: PLC0415 - PyAV's import must not delay the button
+
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(effect.at + time.monotonic() - pressed))
         stamp = f"{when}  {effect.button}" if self._config.stamp else None
         try:
             return Picture(effect.at, effect.call, await asyncio.to_thread(to_jpeg, still, stamp))
@@ -105,16 +94,16 @@ class Visits:
     async def _kept(self, taken: asyncio.Task[Picture | None]) -> None:
         picture = await taken
         if picture is not None:
-            await self._store(self._snapshots.keep, picture)
+            await self._keeping.now(self._snapshots.keep, picture)
 
     # Answers
 
     async def _answered(self, effect: TellHistory | SendSnapshot, peers: Peers) -> None:
         try:
             # A page asks when it hears that a call is over: that call belongs to the answer, and its picture.
-            if self._keeping:
-                await asyncio.wait(self._keeping, timeout=PICTURE_S)
-            await self._written()
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=PICTURE_S)
+            await self._keeping.written()
             calls = await asyncio.to_thread(self._calls_of, effect.answerer)
             match effect:
                 case TellHistory(link=link, id=number):

@@ -410,7 +410,7 @@ MUTATIONS = (
     _m("card: counts for the first bundle", FIRST_BOOT, "if first else enrol.Pins()", "", BELIEVES),
     _m("roster: confirmed once it is kept", "device/core/station.py",
        "if signed is None or signed.digest != self._kept:", "if signed is None:", LINKS),
-    _m("roster: kept one after the other", "device/app.py", "async with self._storing:  # one", "if True:  # one",
+    _m("roster: kept one after the other", "device/keeping.py", "async with self._storing:  # one", "if True:  # one",
        "tests/integration/test_control_socket.py"),
     _m("people: a pair is tried apart", "signaling/adapters/tls.py",
        "            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, secret)\n", "",

@@ -1,4 +1,4 @@
-"""What the core wants done: imperatives, performed by `device.app`. Frozen, comparable, free of I/O."""
+"""What the core wants done: imperatives, performed by `device.performer`. Frozen, comparable, free of I/O."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -110,7 +110,7 @@ def wait(what: str, check: Callable[[], bool]) -> None:
     wait_until(what, check, 30)
 
 
-def test_who_presses_while_camera_and_connections_are_still_being_made_hears_that_nobody_was_reached(
+def test_who_presses_while_camera_and_connections_are_still_being_made_hears_that_nobody_was_reached_and_is_pictured(
     start: Start,
 ) -> None:
     daemon = start.begin(VIDEO_IS_LATE)
@@ -120,6 +120,7 @@ def test_who_presses_while_camera_and_connections_are_still_being_made_hears_tha
     wait("the tone is heard", start.tone_is_heard)
     start.go()
     daemon.wait_for("signaling-down", 60)
+    wait("their picture is kept", lambda: len(list((start.home.state / "snapshots").glob("*.jpg"))) == 1)
 
 
 def test_who_presses_before_there_is_sound_hears_it_when_there_is(start: Start) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from device.config import SnapshotConfig
 from device.core.effects import Effect, RecordCall, SendSnapshot, SettleSnapshot, TakeSnapshot, TellHistory
 from device.core.events import Pressed, Tick
 from device.core.rules import SnapshotRules
-from device.ports import Still
+from device.keeping import Keeping
+from device.ports import Still, VideoSource
 from device.snapshots import Picture, Snapshots
 from device.visits import TOLD, Visits
+from device.work import Work
 from protocol.codec import CONTROL_LIMIT
 from protocol.messages import AnswerCall, AskHistory, AskSnapshot, Decline
 from tests.fakes.media import FakeVideoSource
@@ -100,28 +102,47 @@ class Line:
         self.data[link] = data
 
 
-class House:
-    def __init__(self, state: Path, **config: Any) -> None:
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.line: Any = Line()
+class Tasks(Work):
+    """Work whose end a test can wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: set[asyncio.Task[Any]] = set()
+
+    def own(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self.begun.add(task)
+        return task
+
+
+class Card(Keeping):
+    """One that has written everything when the test says so."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work, lambda _: None)
         self.all_written = asyncio.Event()
         self.all_written.set()
+
+    async def written(self) -> None:
+        await self.all_written.wait()
+
+
+class House:
+    def __init__(self, state: Path, **config: Any) -> None:
+        self.line: Any = Line()
         self.video = FakeVideoSource(640, 480)
+        self.camera: asyncio.Future[VideoSource] = asyncio.get_running_loop().create_future()
+        self.camera.set_result(self.video)
         self.config = SnapshotConfig(**{"after_s": 0.0, **config})
-        self.visits = Visits(state, self.config, self._own, self._store, self._written)
+        self.work = Tasks()
+        self.card = Card(self.work)
+        self.visits = Visits(state, self.config, self.card, self.work)
         self.journal = FileStore(state)
         self.snapshots = Snapshots(state, 10, 1_000_000)
 
-    def _own(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        return task
-
-    async def _store(self, write: Callable[[Any], None], value: Any) -> None:
-        await asyncio.to_thread(write, value)
-
-    async def _written(self) -> None:
-        await self.all_written.wait()
+    @property
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        return self.work.begun
 
     async def settle(self) -> None:
         for task in list(self.tasks):
@@ -142,7 +163,7 @@ class House:
 @pytest.mark.parametrize("order", ["taken first", "settled first"])
 async def test_a_missed_visitor_s_picture_reaches_the_card(tmp_path: Path, order: str) -> None:
     house = House(tmp_path)
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.video)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.camera)
     if order == "taken first":
         await asyncio.wait(house.tasks)
     house.visits.settle(SettleSnapshot(ONE, keep=True))
@@ -158,7 +179,7 @@ async def test_the_picture_of_somebody_who_was_answered_never_touches_the_card(
     written: list[Any] = []
     monkeypatch.setattr(Snapshots, "keep", lambda _, picture: written.append(picture))
     house = House(tmp_path)
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.video)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.camera)
     await asyncio.wait(house.tasks)
     house.visits.settle(SettleSnapshot(ONE, keep=False))
     house.visits.settle(SettleSnapshot(ONE, keep=True))
@@ -175,7 +196,7 @@ async def test_somebody_who_is_answered_at_once_is_not_even_photographed(tmp_pat
         return None
 
     house.video.snapshot = snapshot  # type: ignore[method-assign]
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 30.0), house.video)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 30.0), house.camera)
     house.visits.settle(SettleSnapshot(ONE, keep=False))
     await house.settle()
     assert asked == []
@@ -188,10 +209,31 @@ async def test_a_camera_without_a_picture_leaves_a_call_without_one(tmp_path: Pa
         return None
 
     house.video.snapshot = nothing  # type: ignore[method-assign]
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.video)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), house.camera)
     house.visits.settle(SettleSnapshot(ONE, keep=True))
-    house.visits.take(TakeSnapshot(call_id(2), "flat-1", AT, 0.0), None)
-    house.visits.settle(SettleSnapshot(call_id(2), keep=True))
+    await house.settle()
+    assert house.snapshots.calls() == set()
+
+
+async def test_who_presses_before_there_is_a_camera_is_pictured_as_soon_as_there_is(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    later: asyncio.Future[VideoSource] = asyncio.get_running_loop().create_future()
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), later)
+    house.visits.settle(SettleSnapshot(ONE, keep=True))
+    await asyncio.sleep(0.05)
+    assert house.snapshots.calls() == set()
+    later.set_result(house.video)
+    await house.settle()
+    assert house.snapshots.calls() == {ONE}
+
+
+async def test_a_door_that_gets_no_camera_in_time_keeps_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.visits.STARTING_S", 0.01)
+    house = House(tmp_path)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.0), asyncio.get_running_loop().create_future())
+    house.visits.settle(SettleSnapshot(ONE, keep=True))
     await house.settle()
     assert house.snapshots.calls() == set()
 
@@ -227,14 +269,14 @@ async def test_everybody_is_told_only_of_calls_that_rang_them_newest_first(tmp_p
 async def test_who_asks_when_a_call_is_over_is_told_of_that_call_and_its_picture(tmp_path: Path) -> None:
     """Both are still on their way to the card then."""
     house = House(tmp_path)
-    house.all_written.clear()
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.2), house.video)
+    house.card.all_written.clear()
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.2), house.camera)
     house.visits.settle(SettleSnapshot(ONE, keep=True))
     house.visits.answer(TellHistory("link", 1, "alice"), house.line)
     await asyncio.wait(house.tasks, timeout=1)  # nothing more is to happen: there is no event to wait for
     assert house.line.said == []
     house.journal.record_call(rang(1, "alice"))
-    house.all_written.set()
+    house.card.all_written.set()
     await house.settle()
     (told,) = house.line.said
     assert [(call["call"], call["snapshot"]) for call in told["calls"]] == [(ONE, True)]
@@ -243,7 +285,7 @@ async def test_who_asks_when_a_call_is_over_is_told_of_that_call_and_its_picture
 async def test_a_picture_that_is_still_being_taken_is_waited_for(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.journal.record_call(rang(1, "alice"))
-    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.5), house.video)
+    house.visits.take(TakeSnapshot(ONE, "flat-1", AT, 0.5), house.camera)
     house.visits.settle(SettleSnapshot(ONE, keep=True))
     told = await house.ask(TellHistory("link", 1, "alice"))
     assert [(call["call"], call["snapshot"]) for call in told["calls"]] == [(ONE, True)]
