@@ -15,7 +15,7 @@ LEFT_OUT = {
     "ssh door": "to log in; the commands on the door are given to it over ssh",
     "apt-get install ./doorward-provision_*.deb": "tests/packages installs it in a Debian",
     "make setup": "the computer that runs this has done it",
-    "doorward-device check --audible": "the virtual Pi has no air between its loudspeaker and its microphone",
+    "doorward-device check --audible": "tests/hil/test_check.py does it, where the microphone hears the loudspeaker",
     "ssh door doorward-device check": "what to look at when something failed; the block above it runs the same check",
     "doorward-provision device enroll door --device front-door": "step 6 does it; here it is named for many doors",
 }

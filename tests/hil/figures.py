@@ -2,17 +2,17 @@
 
 import json
 from pathlib import Path
-from statistics import median
+
+from tests.bench.figures import Figure, median_of
 
 FIGURES = Path("build/reports/hil-figures.json")
 TEXTS = Path("build/reports/hil-texts.json")
-JUDGED = ("strike_pulse_error_ms", "cold_boot_to_armed_s")
 PULSES = 30
 """A median of fewer says little."""
 
 
 def note(name: str, value: float) -> None:
-    """Add a measurement to those of this name."""
+    """Add a measurement to those of this name, which ends with its unit: `_s` or `_ms`; without one it is a number."""
     kept = load()
     kept.setdefault(name, []).append(round(value, 3))
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
@@ -21,12 +21,12 @@ def note(name: str, value: float) -> None:
 
 def tell(name: str, text: str) -> None:
     """Keep what is said in words; the last word counts."""
-    kept = {**_texts(), name: text}
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    kept = {**told(), name: text}
+    TEXTS.parent.mkdir(parents=True, exist_ok=True)
     TEXTS.write_text(json.dumps(kept))
 
 
-def _texts() -> dict[str, str]:
+def told() -> dict[str, str]:
     kept: dict[str, str] = json.loads(TEXTS.read_text()) if TEXTS.exists() else {}
     return kept
 
@@ -36,13 +36,15 @@ def load() -> dict[str, list[float]]:
     return kept
 
 
-def summary() -> dict[str, float | str | None]:
-    """The medians, None where too little was measured; and what was told in words."""
-    kept = load()
-    errors, boots = kept.get("strike_pulse_error_ms", []), kept.get("cold_boot_to_armed_s", [])
+def summary() -> dict[str, Figure]:
+    """The medians; none of pulses of which too few were measured."""
     return {
-        "strike_pulse_error_ms": round(median(errors), 3) if len(errors) >= PULSES else None,
-        "cold_boot_to_armed_s": round(median(boots), 3) if boots else None,
-        **{name: median(found) for name, found in kept.items() if name not in JUDGED},
-        **_texts(),
+        name: median_of(found, _unit(name), digits=3)
+        for name, found in load().items()
+        if name != "strike_pulse_error_ms" or len(found) >= PULSES
     }
+
+
+def _unit(name: str) -> str:
+    suffix = name.rpartition("_")[2]
+    return suffix if suffix in ("s", "ms") else "1"

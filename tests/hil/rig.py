@@ -12,13 +12,11 @@ from provisioning.site import Site
 from tests.harness.ears import Samples
 from tests.hil.hands import Hands, Pulse
 
-Feature = Literal[
-    "panic", "power-during-pulse", "aloud", "talk", "camera", "rollback", "install", "unplugged", "renumbered"
-]
+Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback", "install", "unplugged", "renumbered"]
 """What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
-goes on. `aloud`: sound through air. `talk`: two-way sound for as long as a talk lasts. `camera`: pictures that the test
-chose. `rollback`: a later package can be brought. `install`: it may be emptied, and is reached by ssh. `unplugged`: it
-is reached while it has no network. `renumbered`: its network can give it another address."""
+goes on. `aloud`: its microphone hears its loudspeaker. `camera`: pictures that the test chose. `rollback`: a later
+package can be brought. `install`: it may be emptied, and is reached by ssh. `unplugged`: it is reached while it has no
+network. `renumbered`: its network can give it another address."""
 
 UNIT = "doorward-device.service"
 IDENTITY, STATE = "/var/lib/doorward/identity", "/var/lib/doorward/state"
@@ -79,6 +77,9 @@ class Rig(Protocol):
 
     def listen(self, seconds: float) -> Samples:
         """What the loudspeaker plays, 48 kHz."""
+
+    def air(self) -> AbstractContextManager[None]:
+        """For as long as the block lasts, the microphone hears the loudspeaker, 20 dB more quietly than it plays."""
 
     def show(self, jpeg: Path) -> None:
         """Hold a picture in front of the camera."""

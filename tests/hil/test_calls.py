@@ -46,7 +46,7 @@ def test_press_rings_shows_an_early_picture_and_the_door_opens(
     alice.wait_for_phase("idle", 60)
 
 
-@pytest.mark.needs("talk")
+@pytest.mark.long
 def test_both_hear_each_other(rig: Rig, home: House, journal: Journal, tmp_path: Path) -> None:
     home.start_server()
     journal.wait_for("ready", 120)
@@ -100,8 +100,7 @@ def test_the_network_goes_and_comes_back(rig: Rig, home: House, journal: Journal
     journal.wait_for("nobody-reached")
     rig.network(plugged=True)
     journal.wait_for("signaling-up")
-    journal.wait_for("link-up", 120)
-    rig.press("flat-1")
+    rig.press("flat-1")  # over the link that there was, if that has outlived it, or over a new one
     rig.release("flat-1")
     alice.wait_for_phase("ringing", 60)
 

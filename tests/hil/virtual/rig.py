@@ -25,6 +25,11 @@ OPEN_S = 1.0
 SPEAKER = MICROPHONE = "hw:Loopback,1,0"
 """The other end of the loop, in both directions: the firmware plays on and records from hw:Loopback,0,0."""
 
+AIR = f"""
+</usr/share/alsa/alsa.conf>
+pcm.air {{ type route slave {{ pcm "{MICROPHONE}" format S16_LE channels 1 }} ttable {{ 0.0 0.1 }} }}
+"""
+"""ALSA's configuration of what weakens sound on its way from the loudspeaker to the microphone."""
 
 FETCH = "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])"
 """A file from this machine: larger than what the agent's line is for."""
@@ -41,8 +46,6 @@ class VirtualRig:
     lacks: Mapping[Feature, str] = {
         "panic": "the hardware timer that bounds a pulse then is on a bench only",
         "power-during-pulse": "the strike's own circuit is on a bench only",
-        "talk": "20 to 70 s into two-way sound a busy emulated processor is too far behind: the link is closed",
-        "aloud": "snd-aloop has no air between loudspeaker and microphone",
     }
 
     def __init__(self, machine: Machine, wire: Wire, pins: Mapping[str, int], site: Site) -> None:
@@ -97,6 +100,17 @@ class VirtualRig:
             yield
         finally:
             self.pi.run("systemctl", "stop", "street", may_fail=True)  # it may have ended by itself
+
+    @contextlib.contextmanager
+    def air(self) -> Iterator[None]:
+        self.pi.write("/run/air.conf", AIR.encode())
+        card = f"-q -t raw -f S16_LE -r {RATE_HZ} -c 1 --buffer-time=100000"
+        blows = f"arecord {card} -D {SPEAKER} | aplay {card} -D air"
+        self.pi.run("systemd-run", "-q", "-u", "air", "-E", "ALSA_CONFIG_PATH=/run/air.conf", "sh", "-c", blows)
+        try:
+            yield
+        finally:
+            self.pi.run("systemctl", "stop", "air")
 
     def listen(self, seconds: float) -> Samples:
         command = f"arecord -q -D {SPEAKER} -t raw -f S16_LE -r {RATE_HZ} -c 1 -d {seconds:.0f}"
