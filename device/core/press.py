@@ -41,14 +41,16 @@ class _Contact:
     stuck_at: float | None = None
     stuck: bool = False
     chatters: bool = False
+    still_at: float | None = None  # when one that chatters, and is believed all the same, counts as still
     pressed_at: deque[float] = field(default_factory=lambda: deque(maxlen=CHATTER + 1))  # a second apart, at least
 
 
 class Press:
     """Debounces every button of the panel; `long_press_s` says after how long which button counts as held.
 
-    `believing`: however often one is pressed, each press counts. For the way out: who hammers at an exit button is in a
-    hurry, and is not to be shut in.
+    `believing`: each press counts, also of one that chatters and is reported as stuck. For the way out: who hammers at
+    an exit button is in a hurry, and not to be shut in; but of a wet one, which opens again and again, somebody should
+    hear.
     """
 
     def __init__(self, long_press_s: Mapping[str, float], *, believing: bool = False) -> None:
@@ -69,7 +71,9 @@ class Press:
     @property
     def deadline(self) -> float | None:
         times = [
-            at for contact in self._contacts.values() for at in (contact.settled_at, contact.held_at, contact.stuck_at)
+            at
+            for contact in self._contacts.values()
+            for at in (contact.settled_at, contact.held_at, contact.stuck_at, contact.still_at)
         ]
         return min((at for at in times if at is not None), default=None)
 
@@ -78,9 +82,11 @@ class Press:
         contact.closed = edge.pressed
         if not edge.pressed:
             contact.held_at = None
-            contact.settled_at = edge.at + (STILL_S if contact.chatters else LOCKOUT_S) if contact.down else None
+            doubted = contact.chatters and not self._believing
+            contact.settled_at = edge.at + (STILL_S if doubted else LOCKOUT_S) if contact.down else None
+            contact.still_at = edge.at + STILL_S if contact.chatters and self._believing else None
             return []
-        contact.settled_at = None
+        contact.settled_at = contact.still_at = None
         if not contact.stuck and contact.stuck_at is None:
             contact.stuck_at = edge.at + STUCK_S
         fresh = not contact.down
@@ -88,10 +94,10 @@ class Press:
             contact.down, fresh = True, False  # bounce that we heard of late: it was not released yet
         if fresh:
             contact.down, contact.down_at, contact.held = True, edge.at, False
-            if not self._believing and _chatters(contact, edge.at):
+            if _chatters(contact, edge.at) and not contact.chatters:
                 contact.chatters = contact.stuck = True
                 contact.stuck_at = None
-                return [Stuck(edge.button)]
+                return [Pressed(edge.button), Stuck(edge.button)] if self._believing else [Stuck(edge.button)]
         after_s = self._long_press_s.get(edge.button)
         if after_s is not None and not contact.held and not contact.chatters:
             contact.held_at = contact.down_at + after_s
@@ -103,12 +109,11 @@ class Press:
             if contact.settled_at is not None and contact.settled_at <= now:
                 contact.released_at, contact.settled_at = contact.settled_at, None
                 contact.down, contact.stuck_at = False, None
-                if contact.chatters:
-                    contact.chatters = False
-                    contact.pressed_at.clear()
-                if contact.stuck:
-                    contact.stuck = False
-                    events.append(Unstuck(button))
+                if not (contact.chatters and self._believing):
+                    events += _freed(button, contact)
+            if contact.still_at is not None and contact.still_at <= now:
+                contact.still_at = None
+                events += _freed(button, contact)
             if contact.held_at is not None and contact.held_at <= now:
                 contact.held_at = None
                 contact.held = True
@@ -118,6 +123,15 @@ class Press:
                 contact.stuck = True
                 events.append(Stuck(button))
         return events
+
+
+def _freed(button: str, contact: _Contact) -> list[Event]:
+    """It was let go, or came to rest."""
+    was_stuck, contact.stuck = contact.stuck, False
+    if contact.chatters:
+        contact.chatters = False
+        contact.pressed_at.clear()
+    return [Unstuck(button)] if was_stuck else []
 
 
 def _chatters(contact: _Contact, at: float) -> bool:

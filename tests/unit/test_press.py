@@ -97,6 +97,20 @@ def test_a_chattering_contact_that_stays_closed_at_last_is_still_stuck() -> None
     assert press.handle(Tick(), Instant(1000.0, 0)) == []
 
 
+def test_one_that_is_believed_and_chatters_is_reported_once_and_goes_on() -> None:
+    press = Press({}, believing=True)
+    many = CHATTER + 10
+    assert feed(press, *presses(many)) == [
+        *[Pressed("flat-1")] * (CHATTER + 1), Stuck("flat-1"), *[Pressed("flat-1")] * (many - CHATTER - 1),
+    ]  # fmt: skip
+    last = 1.0 + (many - 1) * 1.5 + 0.2
+    assert press.handle(Tick(), Instant(last + LOCKOUT_S, 0)) == []
+    assert press.deadline == last + STILL_S
+    assert press.handle(Tick(), Instant(last + STILL_S, 0)) == [Unstuck("flat-1")]
+    assert press.deadline is None
+    assert feed(press, *presses(CHATTER, begin=300.0)) == [Pressed("flat-1")] * CHATTER, "as if nothing had been"
+
+
 def test_who_hammers_at_the_button_in_a_hurry_is_no_chatter() -> None:
     assert feed(Press({}), *presses(60, every_s=0.3)) == [Pressed("flat-1")] * 60
 
