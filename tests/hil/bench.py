@@ -23,6 +23,7 @@ from tests.hil.rig import IDENTITY, UNIT, Feature
 
 AGENT = Path(__file__).parents[2] / "hw/rig/agent.py"
 CONNECT_S = 30.0
+NO_OVERLAY = "nobody switches the overlay of a bench's card on and off"
 
 
 class Reach(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +75,7 @@ class BenchRig:
 
     def __init__(self, described: Description, site: Site) -> None:
         self.name = described.name
-        self.lacks: Mapping[Feature, str] = described.lacks
+        self.lacks: Mapping[Feature, str] = {"overlay": NO_OVERLAY, **described.lacks}
         self.site = site
         self.patience = 1
         self.open_s = described.open_s
@@ -162,6 +163,12 @@ class BenchRig:
 
     def upgrade(self) -> None:
         self._jig.run("sh", "-c", self._does["upgrade"], timeout=300)
+
+    def put_under_overlay(self) -> None:
+        raise RuntimeError(NO_OVERLAY)
+
+    def plug_stick(self) -> str:
+        raise RuntimeError(NO_OVERLAY)
 
     def cut_power(self) -> None:
         self._jig.sh(self._does["power-off"])

@@ -7,6 +7,9 @@ from typing import Literal
 
 INSTALL = Path(__file__).parents[2] / "docs/install.md"
 
+NEVER_WRITTEN = "A card that is never written"
+"""The section of what is not for everybody."""
+
 Place = Literal["operator", "door", "server"]
 _BLOCK = re.compile(r"^```(\w+) ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:doorward-(?:device|provision|signaling)|apt-get|systemctl|journalctl|make|ssh|scp) [^`]+)`")

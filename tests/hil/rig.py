@@ -12,11 +12,13 @@ from provisioning.site import Site
 from tests.harness.ears import Samples
 from tests.hil.hands import Hands, Pulse
 
-Feature = Literal["panic", "power-during-pulse", "aloud", "camera", "rollback", "install", "unplugged", "renumbered"]
+Feature = Literal[
+    "panic", "power-during-pulse", "aloud", "camera", "rollback", "install", "unplugged", "renumbered", "overlay"
+]
 """What not every body can do. `panic`: end its kernel. `power-during-pulse`: cut the power while the strike's circuit
 goes on. `aloud`: its microphone hears its loudspeaker. `camera`: pictures that the test chose. `rollback`: a later
 package can be brought. `install`: it may be emptied, and is reached by ssh. `unplugged`: it is reached while it has no
-network. `renumbered`: its network can give it another address."""
+network. `renumbered`: its network can give it another address. `overlay`: its card may be put under an overlay."""
 
 UNIT = "doorward-device.service"
 IDENTITY, STATE = "/var/lib/doorward/identity", "/var/lib/doorward/state"
@@ -87,7 +89,13 @@ class Rig(Protocol):
     def upgrade(self) -> None:
         """Install a later package than the one that is installed, as its people do."""
 
+    def put_under_overlay(self) -> None:
+        """From its next start on, all that is written on its card goes to memory, as `raspi-config` switches it."""
+
     # Surroundings
+
+    def plug_stick(self) -> str:
+        """Plug in a memory stick, all of which may be erased; its device."""
 
     def cut_power(self) -> None: ...
 

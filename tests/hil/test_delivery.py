@@ -8,16 +8,11 @@ from tests.harness.world import DEVICE
 from tests.hil.journal import Journal
 from tests.hil.operator import Operator
 from tests.hil.rig import IDENTITY, STATE, UNIT, Rig
+from tests.hil.steps import ring_in_vain
 from tests.hil.virtual.wire import HERE
 
 CARD = "/boot/firmware/doorward"
 FIRST_BOOT = "doorward-first-boot.service"
-
-
-def _answers_its_button(rig: Rig, journal: Journal) -> None:
-    rig.press("flat-1")
-    rig.release("flat-1")
-    journal.wait_for("nobody-reached")
 
 
 @pytest.mark.long
@@ -38,7 +33,7 @@ def test_first_boot_from_a_bundle(rig: Rig, journal: Journal, tmp_path: Path) ->
     journal.wait_for("armed", 200)
     assert rig.pi.sh(f"ls {CARD}") == "", "what was taken in is gone from the card"
     assert rig.pi.sh(f"cat {IDENTITY}/bundle.json").encode().strip() == bundle.strip()
-    _answers_its_button(rig, journal)
+    ring_in_vain(rig, journal)
 
 
 @pytest.mark.long
@@ -50,13 +45,13 @@ def test_upgrade_and_rollback_keep_identity_and_configuration(rig: Rig, journal:
     journal.wait_for("armed", 300)
     assert _version(rig) != running
     assert rig.pi.sh(mine) == before
-    _answers_its_button(rig, journal)
+    ring_in_vain(rig, journal)
     journal.mark()
     rig.pi.run("doorward-device", "rollback", timeout=200)
     journal.wait_for("armed", 200)
     assert _version(rig) == running
     assert rig.pi.sh(mine) == before
-    _answers_its_button(rig, journal)
+    ring_in_vain(rig, journal)
 
 
 def _version(rig: Rig) -> str:

@@ -15,6 +15,7 @@ from tests.harness.world import DEVICE
 from tests.hil.house import House
 from tests.hil.journal import Journal
 from tests.hil.rig import IDENTITY, STATE, Rig
+from tests.hil.steps import cut_power_and_boot, ring_in_vain
 
 BUNDLE = f"{IDENTITY}/bundle.json"
 
@@ -34,13 +35,8 @@ def _writing(rig: Rig, folder: str, name: str) -> Callable[[], None]:
 
 def _is_cut_and_comes_back(rig: Rig, journal: Journal) -> None:
     """And answers the button."""
-    rig.cut_power()
-    rig.restore_power()
-    journal.rewind()
-    journal.wait_for("armed", 240)
-    rig.press("flat-1")
-    rig.release("flat-1")
-    journal.wait_for("nobody-reached")
+    cut_power_and_boot(rig, journal)
+    ring_in_vain(rig, journal)
 
 
 @pytest.fixture

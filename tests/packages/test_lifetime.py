@@ -1,6 +1,9 @@
 """The packages' life in a real Debian 13 and a real Debian 12: install, upgrade, downgrade, rollback, remove, purge."""
 
+import contextlib
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -146,9 +149,22 @@ def test_purge_without_a_terminal_keeps_the_key(home: Debian, amd64: Versions) -
     assert home.dpkg(amd64[SECOND][DEVICE]).returncode == 0
 
 
+@contextlib.contextmanager
+def partition_of_its_own(folder: Path) -> Iterator[Path]:
+    """As docs/install.md has it for a card that is never written: something that can be emptied, and not removed."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def test_purge_removes_the_key_where_somebody_said_yes(home: Debian) -> None:
     home.sh("echo 'doorward-device doorward-device/remove-keys boolean true' | debconf-set-selections")
-    home.sh(f"dpkg -P {DEVICE}")
+    with partition_of_its_own(home.root / "var/lib/doorward") as state:
+        home.sh(f"dpkg -P {DEVICE}")
+        assert list(state.iterdir()) == []
+    state.rmdir()
     left = home.sh("find / -xdev -path /proc -prune -o -name '*doorward*' -print").split()
     others = ("signaling", "provision", "/var/lib/dpkg/", "/opt/doorward")
     assert not [path for path in left if not any(other in path for other in others)]

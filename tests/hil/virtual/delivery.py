@@ -64,7 +64,7 @@ def virtual_rig(site: Site, folder: Path) -> Iterator[VirtualRig]:
         wait_until("it looks for its server", lambda: "signaling-down" in _log(pi.hands), 180)
         wait_until("all that it lacks is its server", lambda: _lacks(pi.hands) == "offline", 240)
         pi.save(READY)
-        yield VirtualRig(pi, net, pins(), site)
+        yield VirtualRig(pi, net, pins(), site, folder)
 
 
 def pins() -> dict[str, int]:

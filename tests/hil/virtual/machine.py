@@ -74,7 +74,7 @@ class Machine:
             ),
             *("-netdev", f"tap,id=net,ifname={tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=net"),
             *("-chardev", f"file,id=console,path={run / 'console.log'},append=on", "-serial", "chardev:console"),
-            *("-device", "virtio-rng-pci"),
+            *("-device", "virtio-rng-pci", "-device", "qemu-xhci"),
             *("-device", "virtio-serial-pci", "-chardev", f"socket,id=rig,path={run / 'rig'},server=on,wait=off"),
             *("-device", "virtserialport,chardev=rig,name=rig"),
             *("-qmp", f"unix:{run / 'qmp'},server=on,wait=off"),
@@ -155,6 +155,12 @@ class Machine:
 
     def cable(self, *, plugged: bool) -> None:
         self.command("set_link", name="net", up=plugged)
+
+    def plug(self, stick: Path) -> None:
+        """A USB stick, of this file; it stays there after `reset`, and is gone after `load`."""
+        file = {"driver": "file", "filename": str(stick)}
+        self.command("blockdev-add", **{"node-name": "stick", "driver": "raw", "file": file})
+        self.command("device_add", driver="usb-storage", id="stick", drive="stick")
 
     def close(self) -> None:
         """Ask it to end, so that its disk is whole."""

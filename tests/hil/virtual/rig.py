@@ -31,12 +31,14 @@ pcm.air {{ type route slave {{ pcm "{MICROPHONE}" format S16_LE channels 1 }} tt
 """
 """ALSA's configuration of what weakens sound on its way from the loudspeaker to the microphone."""
 
+STICK, STICK_BYTES = "/dev/sda", 64_000_000
+
 FETCH = "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])"
 """A file from this machine: larger than what the agent's line is for."""
 
 
 class VirtualRig:
-    """`machine` has a snapshot `READY`; `pins` maps a panel's names to lines."""
+    """`machine` has a snapshot `READY`; `pins` maps a panel's names to lines; `folder` takes what is plugged in."""
 
     name = "virtual"
     open_s = OPEN_S
@@ -48,7 +50,8 @@ class VirtualRig:
         "power-during-pulse": "the strike's own circuit is on a bench only",
     }
 
-    def __init__(self, machine: Machine, wire: Wire, pins: Mapping[str, int], site: Site) -> None:
+    def __init__(self, machine: Machine, wire: Wire, pins: Mapping[str, int], site: Site, folder: Path) -> None:
+        self._folder = folder
         self._machine = machine
         self._wire = wire
         self._pins = pins
@@ -131,6 +134,17 @@ class VirtualRig:
             finally:
                 given.stop()
         self.pi.run("apt-get", "-q", "install", "-y", "/tmp/later.deb", timeout=900)
+
+    def put_under_overlay(self) -> None:
+        self.pi.write("/etc/overlayroot.conf", b'overlayroot="tmpfs:recurse=0"\n')
+
+    def plug_stick(self) -> str:
+        stick = self._folder / "stick.img"
+        with stick.open("wb") as file:
+            file.truncate(STICK_BYTES)
+        self._machine.plug(stick)
+        self.pi.sh(f"until [ -b {STICK} ]; do sleep 0.2; done")
+        return STICK
 
     def cut_power(self) -> None:
         self._machine.freeze()
