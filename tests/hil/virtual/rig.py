@@ -31,7 +31,7 @@ pcm.air {{ type route slave {{ pcm "{MICROPHONE}" format S16_LE channels 1 }} tt
 """
 """ALSA's configuration of what weakens sound on its way from the loudspeaker to the microphone."""
 
-STICK, STICK_BYTES = "/dev/sda", 64_000_000
+STICK, STICK_BYTES = "/dev/sda", 256_000_000
 
 FETCH = "import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])"
 """A file from this machine: larger than what the agent's line is for."""
@@ -137,6 +137,7 @@ class VirtualRig:
 
     def put_under_overlay(self) -> None:
         self.pi.write("/etc/overlayroot.conf", b'overlayroot="tmpfs:recurse=0"\n')
+        self.pi.run("sync")
 
     def plug_stick(self) -> str:
         stick = self._folder / "stick.img"
