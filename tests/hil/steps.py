@@ -1,4 +1,4 @@
-"""What many scenarios do at a door that reaches nobody."""
+"""What many scenarios do at a door."""
 
 from tests.hil.journal import Journal
 from tests.hil.rig import Rig
@@ -17,3 +17,10 @@ def cut_power_and_boot(rig: Rig, journal: Journal) -> None:
     rig.restore_power()
     journal.rewind()
     journal.wait_for("armed", 240)
+
+
+def check_row(rig: Rig, what: str, *options: str) -> str:
+    """What `doorward-device check` says of one thing, its verdict first; whether all is well is not asked."""
+    said = rig.pi.run("doorward-device", "check", *options, may_fail=True, timeout=240).text
+    (row,) = [line for line in said.splitlines() if line.split()[1:2] == [what]]
+    return row

@@ -12,6 +12,7 @@ from tests.hil.house import House
 from tests.hil.journal import Journal
 from tests.hil.rig import Rig
 from tests.hil.scenes import light_side, street
+from tests.hil.steps import ring_in_vain
 
 CALLS = int(os.environ.get("DOORWARD_CALLS", "100"))
 """Calls in a row."""
@@ -112,9 +113,7 @@ def test_the_server_goes_and_comes_back(rig: Rig, home: House, journal: Journal)
     journal.mark()
     home.stop_server()
     journal.wait_for("signaling-down")
-    rig.press("flat-1")
-    rig.release("flat-1")
-    journal.wait_for("nobody-reached")
+    ring_in_vain(rig, journal)
     home.start_server()
     journal.wait_for("signaling-up")
     alice = home.invite("alice")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.hil import figures
 from tests.hil.rig import UNIT, Rig
+from tests.hil.steps import check_row
 
 
 @pytest.mark.long
@@ -11,7 +12,6 @@ from tests.hil.rig import UNIT, Rig
 def test_the_check_hears_the_loudspeaker_at_the_microphone(rig: Rig) -> None:
     rig.pi.run("systemctl", "stop", "doorward-device.path", UNIT, timeout=120)
     with rig.air():
-        said = rig.pi.run("doorward-device", "check", "--audible", may_fail=True, timeout=180).text
-    (loop,) = [line for line in said.splitlines() if line.split()[1:2] == ["loop"]]
+        loop = check_row(rig, "loop", "--audible")
     figures.tell("audible_loop", loop)
-    assert loop.startswith("ok"), said
+    assert loop.startswith("ok"), loop

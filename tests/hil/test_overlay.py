@@ -5,7 +5,7 @@ import pytest
 from tests.hil.document import INSTALL, NEVER_WRITTEN, blocks
 from tests.hil.journal import Journal
 from tests.hil.rig import IDENTITY, STATE, Rig
-from tests.hil.steps import cut_power_and_boot, ring_in_vain
+from tests.hil.steps import check_row, cut_power_and_boot, ring_in_vain
 
 FORGOTTEN = "/etc/forgotten"
 
@@ -23,7 +23,7 @@ def test_a_card_that_is_never_written_forgets_nothing_of_the_door(rig: Rig, jour
     cut_power_and_boot(rig, journal)
     assert _kind_of(rig, "/") == "overlay"
     ring_in_vain(rig, journal)
-    assert _storage(rig).startswith("ok")
+    assert check_row(rig, "storage").startswith("ok")
     rig.pi.sh(f"touch {FORGOTTEN}; until [ -s {STATE}/calls.jsonl ]; do sleep 0.2; done; sync")
     cut_power_and_boot(rig, journal)
     assert rig.pi.run("test", "-e", FORGOTTEN, may_fail=True).code == 1, "the card was not written"
@@ -38,16 +38,10 @@ def test_an_overlay_without_a_partition_is_told_of_and_the_button_answers(rig: R
     cut_power_and_boot(rig, journal)
     assert _kind_of(rig, STATE) == "overlay"
     ring_in_vain(rig, journal)
-    said = _storage(rig)
+    said = check_row(rig, "storage")
     assert said.startswith("FAIL")
     assert "overlay" in said
 
 
 def _kind_of(rig: Rig, path: str) -> str:
     return rig.pi.sh(f"findmnt -n -o FSTYPE -T {path}").strip()
-
-
-def _storage(rig: Rig) -> str:
-    said = rig.pi.run("doorward-device", "check", may_fail=True, timeout=240).text
-    (line,) = [line for line in said.splitlines() if line.split()[1:2] == ["storage"]]
-    return line

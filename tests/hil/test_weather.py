@@ -8,6 +8,7 @@ from tests.harness.ears import standing_out
 from tests.hil.house import House
 from tests.hil.journal import Journal
 from tests.hil.rig import STATE, Rig
+from tests.hil.steps import ring_in_vain
 
 NOBODY_HZ = 1400
 """Is in the tones that say that nobody was reached."""
@@ -23,9 +24,7 @@ def _answers_alone(rig: Rig, journal: Journal) -> None:
     journal.mark()
     with ThreadPoolExecutor(1) as ears:
         heard = ears.submit(rig.listen, 12)
-        rig.press("flat-1")
-        rig.release("flat-1")
-        journal.wait_for("nobody-reached")
+        ring_in_vain(rig, journal)
         assert len(rig.lamp_changes(4, 10)) == 4
         assert standing_out(heard.result(), NOBODY_HZ) > 20
 
